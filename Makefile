@@ -1,0 +1,163 @@
+# otlpull -- `make help` lists the targets. Output goes to $(BUILD)/; CC, CFLAGS, CPPFLAGS, LDFLAGS,
+# PREFIX and DESTDIR are yours, the project only adds to them.
+
+VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+PYTHON  ?= /usr/bin/python3
+FUZZ_SECONDS ?= 60
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
+STANDARD := -std=c11 -D_GNU_SOURCE -pthread -Isrc -I. -DOTLPULL_VERSION='"$(VERSION)"'
+HARDEN   := -fstack-protector-strong -fPIE
+LIBS     := -lcurl -ljson-c -lyaml -lz -lzstd -pthread
+SIM_LIBS := -lmicrohttpd
+
+override CPPFLAGS += $(STANDARD)
+override CFLAGS   += $(WARNINGS) $(HARDEN) $(WERROR)
+override LDFLAGS  += -pie -Wl,-z,relro,-z,now
+
+LIB_SRC  := $(wildcard src/*.c src/*/*.c otlp/*.c)
+LIB_SRC  := $(filter-out otlp/example.c,$(LIB_SRC))
+CMD_SRC  := $(wildcard cmd/otlpull/*.c)
+SIM_SRC  := $(wildcard cmd/otlpull-sim/*.c)
+UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+ALL_SRC  := $(LIB_SRC) $(CMD_SRC) $(SIM_SRC) $(UNIT_SRC) $(wildcard tests/*/*.c) otlp/example.c
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+REPLAY   := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
+
+# What the targets need from Debian, as file=package; `make deps` installs what is missing.
+DEPS_BUILD := /usr/bin/cc=gcc /usr/include/stdio.h=libc6-dev /usr/bin/curl-config=libcurl4-openssl-dev \
+	/usr/include/json-c/json.h=libjson-c-dev /usr/include/yaml.h=libyaml-dev \
+	/usr/include/zlib.h=zlib1g-dev /usr/include/zstd.h=libzstd-dev \
+	/usr/include/xxhash.h=libxxhash-dev /usr/include/microhttpd.h=libmicrohttpd-dev \
+	/usr/bin/pkg-config=pkgconf
+DEPS_TEST := /usr/include/cmocka.h=libcmocka-dev /usr/bin/python3=python3 \
+	/usr/bin/pytest-3=python3-pytest
+DEPS_LINT := /usr/bin/clang-tidy=clang-tidy /usr/bin/cppcheck=cppcheck /usr/bin/clang-format=clang-format
+DEPS_FUZZ := /usr/bin/clang=clang /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux=libclang-rt-14-dev
+DEPS_VALGRIND := /usr/bin/valgrind=valgrind
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all
+all: deps-build ## build otlpull and its simulator
+	@$(MAKE) --no-print-directory programs
+
+.PHONY: programs
+programs: $(BUILD)/otlpull $(BUILD)/otlpull-sim
+
+.PHONY: deps deps-build deps-test deps-lint deps-fuzz deps-valgrind
+deps: ## install what building, testing and linting need, from Debian's packages
+	@./tests/lint/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT) $(DEPS_FUZZ) $(DEPS_VALGRIND)
+deps-build:
+	@./tests/lint/deps.sh $(DEPS_BUILD)
+deps-test: deps-build
+	@./tests/lint/deps.sh $(DEPS_TEST)
+deps-lint: deps-test
+	@./tests/lint/deps.sh $(DEPS_LINT)
+deps-fuzz: deps-build
+	@./tests/lint/deps.sh $(DEPS_FUZZ)
+deps-valgrind: deps-test
+	@./tests/lint/deps.sh $(DEPS_VALGRIND)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libotlpull.a: $(call obj,$(LIB_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/otlpull: $(call obj,$(CMD_SRC)) $(BUILD)/libotlpull.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+$(BUILD)/otlpull-sim: $(call obj,$(SIM_SRC)) $(BUILD)/libotlpull.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(SIM_LIBS) $(LIBS) -o $@
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libotlpull.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(BUILD)/libotlpull.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: demo
+demo: all ## show it working: simulator, run, delivered records, status
+	@BUILD=$(BUILD) ./tests/demo.sh
+
+.PHONY: test
+test: deps-test ## build with sanitizers, run unit, corpus and end-to-end tests
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitized CFLAGS="-O1 -g -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all" tests-built
+	@BUILD=$(BUILD)/sanitized PYTHON=$(PYTHON) ./tests/run.sh
+
+.PHONY: tests-built
+tests-built: programs $(UNIT_BIN) $(REPLAY)
+
+.PHONY: sanitize
+sanitize: test deps-valgrind ## the tests under ASan and UBSan, and again under valgrind
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g" tests-built
+	@BUILD=$(BUILD)/valgrind PYTHON=$(PYTHON) VALGRIND=1 ./tests/run.sh
+
+.PHONY: lint
+lint: deps-lint ## clang-tidy, cppcheck, include directions, format, warnings as errors
+	@BUILD=$(BUILD) ./tests/lint/lint.sh $(ALL_SRC)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/werror WERROR=-Werror tests-built
+
+.PHONY: check
+check: lint test sanitize ## lint, test, sanitize: what a commit must pass
+
+.PHONY: interop
+interop: all deps-test ## drive it into a real OpenTelemetry Collector (needs Go)
+	@BUILD=$(BUILD) ./tests/interop/run.sh
+
+.PHONY: fuzz
+fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60)
+	@for f in $(FUZZ_SRC); do \
+		BUILD=$(BUILD) CPPFLAGS='$(CPPFLAGS)' LIBS='$(LIBS)' ./tests/fuzz/fuzz.sh "$$f" $(FUZZ_SECONDS) \
+			$(LIB_SRC) || exit 1; \
+	done
+
+.PHONY: bench
+bench: all ## CPU and peak memory beside a program that moves the same bytes unread
+	@$(MAKE) --no-print-directory $(BUILD)/bench/floor
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/bench/bench.sh
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+.PHONY: format
+format: deps-lint ## lay out all C files by .clang-format
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: install
+install: all ## install program, man page and example to $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(BUILD)/otlpull $(DESTDIR)$(PREFIX)/bin/otlpull
+	install -D -m 644 cmd/otlpull/otlpull.1 $(DESTDIR)$(PREFIX)/share/man/man1/otlpull.1
+	install -D -m 644 deploy/otlpull.example.yaml \
+		$(DESTDIR)$(PREFIX)/share/doc/otlpull/otlpull.example.yaml
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/otlpull $(DESTDIR)$(PREFIX)/share/man/man1/otlpull.1 \
+		$(DESTDIR)$(PREFIX)/share/doc/otlpull/otlpull.example.yaml
+	-rmdir $(DESTDIR)$(PREFIX)/share/doc/otlpull
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf $(BUILD)

@@ -1,0 +1,37 @@
+/* diag.h -- our own messages: one event a line, to stderr. "log" is always a customer's record;
+ * what we have to say about ourselves is diag. Only pull.c and cmd/ call it. No credential and no
+ * record text may be handed in. */
+#ifndef OTLPULL_BASE_DIAG_H
+#define OTLPULL_BASE_DIAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+
+enum diag_level { DIAG_DEBUG, DIAG_INFO, DIAG_WARN, DIAG_ERROR };
+
+struct diag {
+    enum diag_level level; /* what lies below is not written */
+    bool json;             /* one JSON object a line instead of text */
+    int fd;
+    struct clock *clk;
+};
+
+/* A named figure or text that goes with an event. */
+struct diag_field {
+    const char *name;
+    const char *text; /* NULL: the number counts */
+    int64_t number;
+};
+
+/* Write one event, in one write(2): lines of several threads never mix. */
+void diag_event(const struct diag *d, enum diag_level level, const char *message,
+                const struct diag_field *fields, size_t count);
+
+/* The same without fields. */
+void diag_say(const struct diag *d, enum diag_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
