@@ -1,0 +1,13 @@
+/* compress.h -- a body's bytes, compressed as Content-Encoding names it. */
+#ifndef OTLPULL_NET_COMPRESS_H
+#define OTLPULL_NET_COMPRESS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Append the gzip (RFC 1952) or zstd (RFC 8878) form of `in` to `out`; ERR_BUG when the library
+ * fails, which for memory to memory it does only for want of memory. */
+int compress_gzip(struct bytes in, struct buf *out, struct error *err);
+int compress_zstd(struct bytes in, struct buf *out, struct error *err);
+
+#endif

@@ -1,0 +1,317 @@
+#include "http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CONNECTION_MAX_AGE_S 60L /* a proxy or a frozen machine has dropped it by then, silently   \
+                                  */
+#define RECEIVE_BUFFER_BYTES 131072L
+
+struct http {
+    struct http_options options;
+    CURLM *multi;
+    CURL *easy;
+    int64_t round_trip_ns; /* of the last handshake */
+};
+
+/* One call under way, as the callbacks see it. */
+struct call {
+    struct http *h;
+    struct reply *reply;
+    bool too_long;
+};
+
+int http_global_init(struct error *err)
+{
+    CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
+    return rc == CURLE_OK ? 0 : error_set(err, ERR_BUG, "libcurl: %s", curl_easy_strerror(rc));
+}
+
+void http_global_release(void)
+{
+    curl_global_cleanup();
+}
+
+struct http *http_create(const struct http_options *options)
+{
+    struct http *h = xcalloc(1, sizeof(*h));
+    h->options = *options;
+    h->multi = curl_multi_init();
+    h->easy = curl_easy_init();
+    if (!h->multi || !h->easy)
+        abort(); /* libcurl fails here only for want of memory */
+    return h;
+}
+
+void http_destroy(struct http *h)
+{
+    if (!h)
+        return;
+    curl_easy_cleanup(h->easy);
+    curl_multi_cleanup(h->multi);
+    free(h);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *to)
+{
+    struct call *call = to;
+    struct buf *body = &call->reply->body;
+    size_t len = size * count; /* size is 1, says libcurl */
+    size_t fits = len < body->max - body->len ? len : body->max - body->len;
+    if (fits < len && !call->h->options.cut_long_body) {
+        call->too_long = true;
+        return 0;
+    }
+    buf_append(body, data, fits);
+    return len;
+}
+
+static void keep_header(struct bytes line, const char *name, char *out, size_t out_bytes)
+{
+    size_t name_len = strlen(name);
+    if (line.len <= name_len || line.data[name_len] != ':' ||
+        strncasecmp(line.data, name, name_len) != 0)
+        return;
+    const char *at = line.data + name_len + 1, *end = line.data + line.len;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    while (end > at && strchr(" \t\r\n", end[-1]))
+        end--;
+    size_t len = (size_t)(end - at);
+    if (len >= out_bytes) /* too long to mean anything to us */
+        len = 0;
+    memcpy(out, at, len);
+    out[len] = '\0';
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *to)
+{
+    struct reply *reply = ((struct call *)to)->reply;
+    struct bytes line = { data, size * count };
+    keep_header(line, "Retry-After", reply->retry_after, sizeof(reply->retry_after));
+    keep_header(line, "X-RateLimit-Reset", reply->ratelimit_reset, sizeof(reply->ratelimit_reset));
+    keep_header(line, "Date", reply->date, sizeof(reply->date));
+    keep_header(line, "Location", reply->location, sizeof(reply->location));
+    return line.len;
+}
+
+static void set_tls(CURL *easy, const struct tls_config *tls)
+{
+    bool newest = tls->min_version && strcmp(tls->min_version, "1.3") == 0;
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+                     newest ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
+    if (tls->ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (tls->cert_file)
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
+    if (tls->key_file)
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+    if (tls->insecure_skip_verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *key, const char *value)
+{
+    struct buf line = BUF_INIT(1 << 20);
+    buf_append_text(&line, key);
+    if (*value) {
+        buf_append_text(&line, ": ");
+        buf_append_text(&line, value);
+    } else {
+        buf_append_char(&line, ';'); /* libcurl's way to send a header without a value */
+    }
+    struct curl_slist *longer = curl_slist_append(list, buf_text(&line));
+    buf_release(&line);
+    if (!longer)
+        abort();
+    return longer;
+}
+
+static struct curl_slist *headers_of(const struct peer_config *peer, const struct request *r)
+{
+    struct curl_slist *list = NULL;
+    if (r->accept)
+        list = add_header(list, "Accept", r->accept);
+    if (r->body.data) {
+        list = curl_slist_append(list, "Expect:"); /* no 100-continue: it costs a round trip */
+        list = add_header(list, "Content-Type", r->content_type);
+    }
+    if (r->content_encoding)
+        list = add_header(list, "Content-Encoding", r->content_encoding);
+    for (size_t i = 0; i < peer->headers.count; i++)
+        list = add_header(list, peer->headers.items[i].key, peer->headers.items[i].value);
+    return list;
+}
+
+static void set_request(struct http *h, const struct request *r, struct call *call,
+                        struct curl_slist *headers)
+{
+    CURL *easy = h->easy;
+    curl_easy_reset(easy); /* keeps connections, TLS sessions and names found */
+    curl_easy_setopt(easy, CURLOPT_URL, buf_text(&r->url));
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "otlpull/" OTLPULL_VERSION);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_AGE_S);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    set_tls(easy, &h->options.peer->tls);
+    if (r->username) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(easy, CURLOPT_USERNAME, r->username);
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, r->password);
+    } else if (r->bearer) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, r->bearer);
+    }
+    if (r->body.data) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.data);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+    }
+}
+
+/* Wait for the call's end. 0: libcurl has a result, in `result`. */
+static int drive(struct http *h, CURLcode *result, int64_t deadline_mono_ns, struct error *err)
+{
+    struct clock *clk = h->options.clk;
+    bool stopping = false;
+    for (;;) {
+        int running = 0, left = 0;
+        CURLMcode rc = curl_multi_perform(h->multi, &running);
+        if (rc != CURLM_OK)
+            return error_set(err, ERR_BUG, "libcurl: %s", curl_multi_strerror(rc));
+        if (!running) {
+            CURLMsg *message = curl_multi_info_read(h->multi, &left);
+            *result = message ? message->data.result : CURLE_FAILED_INIT;
+            return 0;
+        }
+        int64_t now = clock_mono_ns(clk);
+        if (!stopping && clock_stopped(clk)) {
+            stopping = true;
+            int64_t until = time_add(now, h->options.stop_grace_ns);
+            deadline_mono_ns = until < deadline_mono_ns ? until : deadline_mono_ns;
+        }
+        if (now >= deadline_mono_ns)
+            return stopping ? error_set(err, ERR_STOPPED, "stopped")
+                            : error_set(err, ERR_DEADLINE, "the deadline came first");
+        int64_t left_ms = (deadline_mono_ns - now) / NS_PER_MS + 1;
+        struct curl_waitfd stop = { .fd = clk->stop_fd, .events = CURL_WAIT_POLLIN };
+        bool watch = clk->stop_fd >= 0 && !stopping;
+        curl_multi_poll(h->multi, watch ? &stop : NULL, watch ? 1 : 0,
+                        left_ms < 1000 ? (int)left_ms : 1000, NULL);
+    }
+}
+
+static enum error_kind kind_of(CURLcode rc)
+{
+    switch (rc) {
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+        return ERR_CONFIG;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WRITE_ERROR:
+        return ERR_INPUT;
+    default:
+        return ERR_RETRY;
+    }
+}
+
+static int explain(const struct http *h, const struct call *call, CURLcode rc, struct error *err)
+{
+    if (call->too_long)
+        return error_set(err, ERR_INPUT, "answer over %zu bytes (max_response_bytes)",
+                         h->options.peer->max_response_bytes);
+    const char *hint = "";
+    if (rc == CURLE_PEER_FAILED_VERIFICATION)
+        hint = " (tls.ca_file names the authority to trust)";
+    else if (rc == CURLE_SSL_CERTPROBLEM || rc == CURLE_SSL_CACERT_BADFILE)
+        hint = " (see tls.ca_file, tls.cert_file, tls.key_file)";
+    return error_set(err, kind_of(rc), "%s%s", curl_easy_strerror(rc), hint);
+}
+
+/* When the peer had the request, as well as one can know from here: it went out when libcurl was
+ * ready to send, and took at least part of a round trip. */
+static void note_times(struct http *h, struct reply *reply, int64_t started_mono_ns)
+{
+    curl_off_t name_us = 0, connect_us = 0, ready_us = 0;
+    curl_easy_getinfo(h->easy, CURLINFO_NAMELOOKUP_TIME_T, &name_us);
+    curl_easy_getinfo(h->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
+    curl_easy_getinfo(h->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    long connections = 0;
+    curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &connections);
+    if (connections > 0 && connect_us > name_us)
+        h->round_trip_ns = (connect_us - name_us) * NS_PER_US;
+    reply->sent_mono_ns = started_mono_ns + ready_us * NS_PER_US;
+    reply->answered_mono_ns = clock_mono_ns(h->options.clk);
+    reply->round_trip_ns = h->round_trip_ns;
+}
+
+static void reply_begin(struct reply *reply, const struct peer_config *peer)
+{
+    struct buf body = reply->body;
+    *reply = (struct reply){ .body = body };
+    buf_reset(&reply->body);
+    reply->body.max = peer->max_response_bytes;
+}
+
+int http_send(struct http *h, const struct request *request, struct reply *out,
+              int64_t deadline_mono_ns, struct error *err)
+{
+    const struct peer_config *peer = h->options.peer;
+    struct call call = { .h = h, .reply = out };
+    struct curl_slist *headers = NULL;
+    int64_t now = clock_mono_ns(h->options.clk);
+    int64_t give_up = peer->timeout_ns ? time_add(now, peer->timeout_ns) : TIME_FOREVER;
+    bool timeout_first = give_up < deadline_mono_ns;
+    CURLcode result = CURLE_OK;
+    int rc = -1;
+
+    reply_begin(out, peer);
+    if (request->url.full) {
+        error_set(err, ERR_CONFIG, "the request's URL is over %d bytes", REQUEST_URL_MAX);
+        goto out;
+    }
+    headers = headers_of(peer, request);
+    set_request(h, request, &call, headers);
+    curl_multi_add_handle(h->multi, h->easy);
+    rc = drive(h, &result, timeout_first ? give_up : deadline_mono_ns, err);
+    if (rc && err->kind == ERR_DEADLINE && timeout_first)
+        error_set(err, ERR_RETRY, "no answer within %lld ms",
+                  (long long)(peer->timeout_ns / NS_PER_MS));
+    note_times(h, out, now);
+    curl_multi_remove_handle(h->multi, h->easy);
+    if (rc == 0 && result != CURLE_OK)
+        rc = explain(h, &call, result, err);
+    if (rc == 0) {
+        long status = 0;
+        curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+        out->status = (int)status;
+    }
+out:
+    curl_slist_free_all(headers);
+    if (rc) {
+        struct buf shown = BUF_INIT(ERROR_TEXT_BYTES);
+        url_for_show(buf_text(&request->url), &shown);
+        error_within(err, "%s %s", request->body.data ? "POST" : "GET", buf_text(&shown));
+        buf_release(&shown);
+    }
+    return rc;
+}

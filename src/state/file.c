@@ -1,0 +1,290 @@
+/* file.c -- the store as a directory: one file per document, replaced by temp file, fsync, rename
+ * and fsync of the directory; locks by flock, which die with their process. A lock file is never
+ * removed: whoever holds an unlinked one would hold nothing. */
+#include "state/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_RETRY_NS (5 * NS_PER_MS)
+
+struct file_store {
+    struct store store; /* first, so that one is the other */
+    struct clock *clk;
+    char *path;
+    int dir; /* -1: not there (reading only) */
+};
+
+struct store_lock {
+    int fd;
+};
+
+static struct file_store *self_of(struct store *s)
+{
+    return (struct file_store *)(void *)s;
+}
+
+static int fail(const struct file_store *s, const char *name, const char *what,
+                enum error_kind kind, struct error *err)
+{
+    return error_set(err, kind, "state %s/%s: %s: %s", s->path, name, what, strerror(errno));
+}
+
+static struct store_version version_of(const struct stat *st)
+{
+    return (struct store_version){ {
+        (uint64_t)st->st_ino,
+        (uint64_t)st->st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st->st_mtim.tv_nsec,
+        (uint64_t)st->st_size + 1,
+    } };
+}
+
+static bool version_is(const struct store_version *a, const struct store_version *b)
+{
+    return memcmp(a->parts, b->parts, sizeof(a->parts)) == 0;
+}
+
+static int read_all(int fd, size_t size, struct buf *out)
+{
+    if (!buf_reserve(out, size)) {
+        errno = EFBIG;
+        return -1;
+    }
+    for (;;) {
+        char piece[65536];
+        ssize_t n = read(fd, piece, sizeof(piece));
+        if (n == 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        buf_append(out, piece, n > 0 ? (size_t)n : 0);
+        if (out->full) {
+            errno = EFBIG;
+            return -1;
+        }
+    }
+}
+
+static int write_all(int fd, struct bytes content)
+{
+    while (content.len > 0) {
+        ssize_t n = write(fd, content.data, content.len);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        content.data += n > 0 ? n : 0;
+        content.len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int file_get(struct store *store, const char *name, struct buf *out,
+                    struct store_version *version, struct error *err)
+{
+    struct file_store *s = self_of(store);
+    struct stat st;
+    int rc = -1;
+    *version = (struct store_version){ { 0 } };
+    if (s->dir < 0)
+        return 0;
+    int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : fail(s, name, "cannot be opened", ERR_STATE, err);
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        error_set(err, ERR_STATE, "state %s/%s: not a regular file", s->path, name);
+    } else if (read_all(fd, (size_t)st.st_size, out)) {
+        fail(s, name, "cannot be read", ERR_STATE, err);
+    } else {
+        *version = version_of(&st);
+        rc = 0;
+    }
+    close(fd);
+    return rc;
+}
+
+/* A temp file of the same name for all: only the lock's holder writes, and what a killed run left
+ * is overwritten instead of gathering. */
+static int write_temp(struct file_store *s, const char *temp, struct bytes content,
+                      struct store_version *version, struct error *err)
+{
+    struct stat st;
+    int fd = openat(s->dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail(s, temp, "cannot be created", ERR_STATE, err);
+    if (write_all(fd, content) || fsync(fd) || fstat(fd, &st)) {
+        fail(s, temp, "cannot be written", ERR_STATE, err);
+        close(fd);
+        unlinkat(s->dir, temp, 0);
+        return -1;
+    }
+    *version = version_of(&st);
+    if (close(fd))
+        return fail(s, temp, "cannot be written", ERR_STATE, err);
+    return 0;
+}
+
+static int file_put(struct store *store, const char *name, struct bytes content,
+                    struct store_version *version, struct error *err)
+{
+    struct file_store *s = self_of(store);
+    struct store_version now = { { 0 } }, written;
+    struct stat st;
+    char temp[300];
+    struct buf temp_name = BUF_INIT(sizeof(temp) - 1);
+
+    if (fstatat(s->dir, name, &st, 0) == 0)
+        now = version_of(&st);
+    else if (errno != ENOENT)
+        return fail(s, name, "cannot be read", ERR_STATE, err);
+    if (!version_is(&now, version))
+        return error_set(err, ERR_STATE,
+                         "state %s/%s: was changed by another while this run held it", s->path,
+                         name);
+    buf_printf(&temp_name, "%s.tmp", name);
+    memcpy(temp, buf_text(&temp_name), temp_name.len + 1);
+    buf_release(&temp_name);
+    if (write_temp(s, temp, content, &written, err))
+        return -1;
+    if (renameat(s->dir, temp, s->dir, name)) {
+        fail(s, name, "cannot be replaced", ERR_STATE, err);
+        unlinkat(s->dir, temp, 0);
+        return -1;
+    }
+    *version = written; /* it is the new one from here on, durable or not */
+    if (fsync(s->dir))
+        return fail(s, name, "cannot be made durable", ERR_STATE, err);
+    return 0;
+}
+
+static int file_lock(struct store *store, const char *name, int64_t give_up_mono_ns,
+                     struct store_lock **out, struct error *err)
+{
+    struct file_store *s = self_of(store);
+    int fd = openat(s->dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail(s, name, "cannot be created", ERR_STATE_CREATE, err);
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        int64_t now = clock_mono_ns(s->clk);
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            fail(s, name, "cannot be locked", ERR_STATE, err);
+        else if (now >= give_up_mono_ns)
+            error_set(err, ERR_LOCKED, "state %s/%s: held by another run", s->path, name);
+        else if (!clock_sleep_until(s->clk, now + LOCK_RETRY_NS))
+            error_set(err, ERR_STOPPED, "stopped");
+        else
+            continue;
+        close(fd);
+        return -1;
+    }
+    *out = xmalloc(sizeof(**out));
+    (*out)->fd = fd;
+    return 0;
+}
+
+static void file_unlock(struct store *store, struct store_lock *lock)
+{
+    (void)store;
+    if (!lock)
+        return;
+    close(lock->fd); /* and with it the flock */
+    free(lock);
+}
+
+static int file_append(struct store *store, const char *name, struct bytes content,
+                       size_t max_bytes, struct error *err)
+{
+    struct file_store *s = self_of(store);
+    struct stat st;
+    int rc = -1;
+    int fd = openat(s->dir, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail(s, name, "cannot be created", ERR_STATE, err);
+    if (fstat(fd, &st))
+        fail(s, name, "cannot be read", ERR_STATE, err);
+    else if ((size_t)st.st_size + content.len > max_bytes)
+        error_set(err, ERR_STATE, "state %s/%s: would pass %zu bytes: replay or remove it", s->path,
+                  name, max_bytes);
+    else if (write_all(fd, content) || fsync(fd) || fsync(s->dir)) {
+        fail(s, name, "cannot be written", ERR_STATE, err);
+        if (ftruncate(fd, st.st_size)) /* no half line for the next one to continue */
+            error_within(err, "and cannot be cut back");
+    } else
+        rc = 0;
+    close(fd);
+    return rc;
+}
+
+static void file_close(struct store *store)
+{
+    struct file_store *s = self_of(store);
+    if (s->dir >= 0)
+        close(s->dir);
+    free(s->path);
+    free(s);
+}
+
+static struct file_store *create(const char *path, struct clock *clk)
+{
+    struct file_store *s = xcalloc(1, sizeof(*s));
+    s->store = (struct store){ .get = file_get,
+                               .put = file_put,
+                               .lock = file_lock,
+                               .unlock = file_unlock,
+                               .append = file_append,
+                               .close = file_close };
+    s->clk = clk;
+    s->path = xstrdup(path);
+    s->store.where = s->path;
+    s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return s;
+}
+
+/* Make the folder and the parents that are missing. */
+static int make_folders(const char *path)
+{
+    char *copy = xstrdup(path);
+    int rc = 0;
+    for (char *slash = strchr(copy + 1, '/'); slash && !rc; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0755) && errno != EEXIST)
+            rc = -1;
+        *slash = '/';
+    }
+    if (!rc && mkdir(copy, 0700) && errno != EEXIST)
+        rc = -1;
+    int saved_errno = errno;
+    free(copy);
+    errno = saved_errno;
+    return rc;
+}
+
+struct store *store_open(const char *path, struct clock *clk, struct error *err)
+{
+    struct file_store *s = create(path, clk);
+    if (s->dir < 0 && errno == ENOENT) {
+        if (make_folders(path)) {
+            error_set(err, ERR_STATE_CREATE, "state %s: cannot be created: %s", path,
+                      strerror(errno));
+            file_close(&s->store);
+            return NULL;
+        }
+        s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (s->dir < 0) {
+        error_set(err, errno == ENOTDIR ? ERR_STATE_CREATE : ERR_STATE,
+                  "state %s: cannot be opened: %s", path, strerror(errno));
+        file_close(&s->store);
+        return NULL;
+    }
+    return &s->store;
+}
+
+struct store *store_open_for_reading(const char *path, struct clock *clk)
+{
+    return &create(path, clk)->store;
+}

@@ -1,0 +1,55 @@
+/* store.h -- where whole small documents are kept, atomically: a directory today, behind an
+ * interface that an object store fits as well (put-if-unchanged is its conditional PUT).
+ *
+ * Names are of [A-Za-z0-9._-]. A document is replaced as a whole: after a power loss at any moment
+ * the old or the new one is there. */
+#ifndef OTLPULL_STATE_STORE_H
+#define OTLPULL_STATE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+#define STORE_DOCUMENT_MAX ((size_t)64 << 20)
+
+/* Which writing of a document one has seen; zero: that there was none. */
+struct store_version {
+    uint64_t parts[3];
+};
+
+struct store_lock;
+
+struct store {
+    const char *where; /* the path, for messages */
+    /* Append the document to `out`, and tell its version. No such document: 0, nothing appended and
+     * a zero version. ERR_STATE. */
+    int (*get)(struct store *s, const char *name, struct buf *out, struct store_version *version,
+               struct error *err);
+    /* Replace the document if it is still at `version`, which then becomes the new one. ERR_STATE,
+     * with the old document in place: it could not be written, or was changed by another. */
+    int (*put)(struct store *s, const char *name, struct bytes content,
+               struct store_version *version, struct error *err);
+    /* Hold `name` alone among all runs until unlocked or the process dies. Waits until
+     * `give_up_mono_ns` for another holder, then ERR_LOCKED. ERR_STATE_CREATE, ERR_STATE,
+     * ERR_STOPPED. */
+    int (*lock)(struct store *s, const char *name, int64_t give_up_mono_ns, struct store_lock **out,
+                struct error *err);
+    void (*unlock)(struct store *s, struct store_lock *lock); /* NULL is fine */
+    /* Append to a journal that is only ever appended to, durably; refuses, with ERR_STATE, to let
+     * it grow past `max_bytes`. */
+    int (*append)(struct store *s, const char *name, struct bytes content, size_t max_bytes,
+                  struct error *err);
+    void (*close)(struct store *s);
+};
+
+/* Open the store that `path` names, making its folder (0700) where it is missing. `clk` is
+ * borrowed. ERR_STATE_CREATE, ERR_STATE. */
+struct store *store_open(const char *path, struct clock *clk, struct error *err);
+
+/* The same without making anything: a store that is not there yet reads as empty. Never NULL. */
+struct store *store_open_for_reading(const char *path, struct clock *clk);
+
+#endif
