@@ -9,16 +9,19 @@ void base64_append(struct buf *out, const void *data, size_t len)
     const unsigned char *in = data;
     if (!buf_reserve(out, (len + 2) / 3 * 4))
         return;
+    char *at = out->data + out->len;
     for (size_t i = 0; i < len; i += 3) {
         size_t left = len - i;
         uint32_t group = (uint32_t)in[i] << 16;
         group |= left > 1 ? (uint32_t)in[i + 1] << 8 : 0;
         group |= left > 2 ? in[i + 2] : 0;
-        char four[4] = { alphabet[group >> 18], alphabet[group >> 12 & 63],
-                         left > 1 ? alphabet[group >> 6 & 63] : '=',
-                         left > 2 ? alphabet[group & 63] : '=' };
-        buf_append(out, four, sizeof(four));
+        *at++ = alphabet[group >> 18];
+        *at++ = alphabet[group >> 12 & 63];
+        *at++ = left > 1 ? alphabet[group >> 6 & 63] : '=';
+        *at++ = left > 2 ? alphabet[group & 63] : '=';
     }
+    out->len = (size_t)(at - out->data);
+    *at = '\0';
 }
 
 static int value_of(char c)

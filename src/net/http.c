@@ -5,8 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECTION_MAX_AGE_S 60L /* a proxy or a frozen machine has dropped it by then, silently   \
-                                  */
+#define CONNECTION_MAX_AGE_S                                                                       \
+    60L /* a proxy or a frozen machine has dropped it by then, silently                            \
+         */
 #define RECEIVE_BUFFER_BYTES 131072L
 
 struct http {
@@ -20,6 +21,7 @@ struct http {
 struct call {
     struct http *h;
     struct reply *reply;
+    int sent;
     bool too_long;
 };
 
@@ -97,6 +99,18 @@ static size_t on_header(char *data, size_t size, size_t count, void *to)
     return line.len;
 }
 
+/* Called before each writing of the request. libcurl writes it a second time, unasked, where a kept
+ * connection breaks before an answer: a call that no permit was had for, or a batch sent twice. */
+static int on_send(void *to, char *peer_ip, char *own_ip, int peer_port, int own_port)
+{
+    struct call *call = to;
+    (void)peer_ip, (void)own_ip, (void)peer_port, (void)own_port;
+    if (call->sent++ > 0)
+        return CURL_PREREQFUNC_ABORT;
+    call->reply->sent_mono_ns = clock_mono_ns(call->h->options.clk);
+    return CURL_PREREQFUNC_OK;
+}
+
 static void set_tls(CURL *easy, const struct tls_config *tls)
 {
     bool newest = tls->min_version && strcmp(tls->min_version, "1.3") == 0;
@@ -166,6 +180,8 @@ static void set_request(struct http *h, const struct request *r, struct call *ca
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     set_tls(easy, &h->options.peer->tls);
     if (r->username) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
@@ -239,6 +255,8 @@ static int explain(const struct http *h, const struct call *call, CURLcode rc, s
     if (call->too_long)
         return error_set(err, ERR_INPUT, "answer over %zu bytes (max_response_bytes)",
                          h->options.peer->max_response_bytes);
+    if (call->sent > 1)
+        return error_set(err, ERR_RETRY, "the connection broke before an answer");
     const char *hint = "";
     if (rc == CURLE_PEER_FAILED_VERIFICATION)
         hint = " (tls.ca_file names the authority to trust)";
@@ -247,20 +265,20 @@ static int explain(const struct http *h, const struct call *call, CURLcode rc, s
     return error_set(err, kind_of(rc), "%s%s", curl_easy_strerror(rc), hint);
 }
 
-/* When the peer had the request, as well as one can know from here: it went out when libcurl was
- * ready to send, and took at least part of a round trip. */
-static void note_times(struct http *h, struct reply *reply, int64_t started_mono_ns)
+/* The answer's time, and how far away the peer is, as the handshake of its connection measured it.
+ */
+static void note_times(struct http *h, struct reply *reply)
 {
-    curl_off_t name_us = 0, connect_us = 0, ready_us = 0;
+    curl_off_t name_us = 0, connect_us = 0;
+    long connections = 0;
     curl_easy_getinfo(h->easy, CURLINFO_NAMELOOKUP_TIME_T, &name_us);
     curl_easy_getinfo(h->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
-    curl_easy_getinfo(h->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-    long connections = 0;
     curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &connections);
     if (connections > 0 && connect_us > name_us)
         h->round_trip_ns = (connect_us - name_us) * NS_PER_US;
-    reply->sent_mono_ns = started_mono_ns + ready_us * NS_PER_US;
     reply->answered_mono_ns = clock_mono_ns(h->options.clk);
+    if (reply->sent_mono_ns == 0) /* it never went out */
+        reply->sent_mono_ns = reply->answered_mono_ns;
     reply->round_trip_ns = h->round_trip_ns;
 }
 
@@ -296,7 +314,7 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
     if (rc && err->kind == ERR_DEADLINE && timeout_first)
         error_set(err, ERR_RETRY, "no answer within %lld ms",
                   (long long)(peer->timeout_ns / NS_PER_MS));
-    note_times(h, out, now);
+    note_times(h, out);
     curl_multi_remove_handle(h->multi, h->easy);
     if (rc == 0 && result != CURLE_OK)
         rc = explain(h, &call, result, err);

@@ -70,7 +70,7 @@ struct reply {
     char ratelimit_reset[REPLY_HEADER_MAX]; /* X-RateLimit-Reset */
     char date[REPLY_HEADER_MAX];
     char location[2048];
-    int64_t sent_mono_ns;     /* the request was on its way: the peer saw it then or later, ... */
+    int64_t sent_mono_ns;     /* the request set out: the peer saw it then or later, ... */
     int64_t answered_mono_ns; /* ... and not after this */
     int64_t round_trip_ns;    /* of the connection it went over, as its handshake measured it */
 };

@@ -1,0 +1,39 @@
+/* fetch.h -- one page of one source: permit → request → reply → records, tried again as long as its
+ * retry settings say. Every request on the wire has had a permit of its own. */
+#ifndef OTLPULL_FETCH_H
+#define OTLPULL_FETCH_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "config.h"
+#include "limiter.h"
+#include "net/http.h"
+#include "source/source.h"
+
+struct fetch {
+    const struct source_config *source;
+    struct limiter *limiter;
+    struct http *http;
+    struct clock *clk;
+    int64_t calls; /* requests made */
+    struct reply reply;
+};
+
+void fetch_init(struct fetch *f, const struct source_config *source, struct limiter *limiter,
+                struct http *http, struct clock *clk);
+
+/* Fill `out` with the page that `at` names; its records are spans of f->reply.body, good until the
+ * next call. ERR_INPUT: the platform refuses the cursor in `at`, so that the window must begin
+ * anew. ERR_PLATFORM, ERR_AUTH, ERR_CONFIG, ERR_DEADLINE (no permit in time), ERR_STATE,
+ * ERR_STOPPED. */
+int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at, struct page *out,
+               int64_t deadline_mono_ns, struct error *err);
+
+/* A number for the request that begins `span`: pages of it belong together only while it stays. */
+int fetch_query(const struct fetch *f, const struct span *span, uint64_t *query, struct error *err);
+
+void fetch_release(struct fetch *f);
+
+#endif

@@ -1,0 +1,39 @@
+/* refused.h -- records that the collector refused one by one, until it is clear whose fault that
+ * is; then they are kept as dead letters: a JSON object a line, in the state, with what it said. */
+#ifndef OTLPULL_REFUSED_H
+#define OTLPULL_REFUSED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "batch.h"
+#include "export.h"
+#include "state/store.h"
+
+/* A source's dead letters; past it nothing more is kept, and so nothing more is passed over. */
+#define DEAD_LETTERS_MAX ((size_t)256 << 20)
+
+struct refused_record {
+    char *text;
+    size_t len;
+    int status;
+    char words[REFUSAL_WORDS];
+};
+
+struct refused {
+    struct refused_record *items;
+    size_t count, capacity;
+};
+
+/* Copy what the last export_batch() refused of `b`. */
+void refused_take(struct refused *r, const struct batch *b, const struct export *ex);
+
+/* Append all of them, durably, to the dead letters of `source`. ERR_STATE. */
+int refused_keep(const struct refused *r, struct store *store, const char *source,
+                 int64_t now_unix_ns, struct error *err);
+
+void refused_reset(struct refused *r);
+void refused_release(struct refused *r);
+
+#endif
