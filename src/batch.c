@@ -78,9 +78,8 @@ struct bytes batch_body(struct batch *b, size_t from, size_t to, struct buf *scr
 {
     size_t end = b->items[to - 1].at + b->items[to - 1].len;
     if (from == 0 && to == b->count) { /* the whole: only the tail is missing */
-        struct bytes body = { NULL, 0 };
         otlp_put_tail(sink_of(&b->text));
-        body = buf_bytes(&b->text);
+        struct bytes body = buf_bytes(&b->text);
         b->text.len = end;
         return body;
     }

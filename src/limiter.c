@@ -228,7 +228,7 @@ static void reserve(struct limiter *l, int64_t now, int count)
 static int synchronize(struct limiter *l, bool reserve_some, int64_t *wake_mono_ns,
                        struct error *err)
 {
-    struct buf body = BUF_INIT(STORE_DOCUMENT_MAX - 4096);
+    struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
     struct store_lock *lock = NULL;
     struct json_object *document = NULL;
     struct store_version version;
@@ -260,12 +260,13 @@ static int synchronize(struct limiter *l, bool reserve_some, int64_t *wake_mono_
     *wake_mono_ns = now;
     if (reserve_some)
         reserve(l, now, free_calls / 4 > 1 ? free_calls / 4 : 1);
-    write_document(l, &body);
-    rc = document_put(l->store, l->name, buf_bytes(&body), &version, err);
+    document_begin(&whole);
+    write_document(l, &whole);
+    rc = document_put(l->store, l->name, &whole, &version, err);
 out:
     l->store->unlock(l->store, lock);
     jread_release(document);
-    buf_release(&body);
+    buf_release(&whole);
     return rc;
 }
 

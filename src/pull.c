@@ -2,7 +2,6 @@
  * → send → verdict → commit. The only file that knows the order. */
 #include "pull.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,31 +19,14 @@
 #include "seen.h"
 #include "window.h"
 
-/* Kept from the deadline for what must still be done after the last page: send, and note it. */
-#define RESERVE_NS (2 * NS_PER_S)
-/* After SIGTERM: a request to the collector may end, so that its records need not go again. */
-#define STOP_GRACE_NS (1500 * NS_PER_MS)
 /* A cursor that never ends: no hour of logs has this many pages, and no platform so many empty
  * ones. */
-#define PAGES_MAX            100000
-#define EMPTY_PAGES_MAX      1000
-#define COLLECTOR_ANSWER_MAX ((size_t)4 << 20)
-
-/* What all workers of a run share. */
-struct pull {
-    const struct pull_options *options;
-    int64_t fetch_until_mono_ns; /* the deadline less the reserve */
-    struct limiter **limiters;
-    size_t limiter_count;
-    atomic_bool accepted;
-    pthread_mutex_t mutex; /* for all below */
-    size_t next_source;
-    struct pull_summary summary;
-};
+#define PAGES_MAX       100000
+#define EMPTY_PAGES_MAX 1000
 
 /* One source on its way through the run. */
 struct line {
-    struct pull *p;
+    const struct pull *p;
     const struct source_config *source;
     struct fetch fetch;
     struct export *ex;
@@ -65,7 +47,8 @@ struct line {
     size_t cursor_count, cursor_capacity;
 };
 
-void pull_identity(const struct source_config *source, char out[256])
+/* Of which app a state is: the type and the settings that name where its records come from. */
+static void identity_of(const struct source_config *source, char out[256])
 {
     const struct source *type = source->stream.type;
     struct buf text = BUF_INIT(255);
@@ -87,17 +70,19 @@ void pull_window_rules(const struct source_config *source, struct window_rules *
 
 static int save(struct line *ln, struct error *err)
 {
-    const struct pull_options *o = ln->p->options;
+    const struct pull *p = ln->p;
     struct source_state *st = &ln->state;
-    if (o->dry_run || ln->refused.count > 0) /* refused and not settled: see flush() */
+    if (p->dry_run || ln->refused.count > 0) /* refused and not settled: see flush() */
         return 0;
-    seen_give(&ln->seen, st);
+    seen_lend(&ln->seen, st);
     st->passed = ln->at.text.len > 0 ? ln->passed : 0; /* from its first page: all of it again */
     st->window_start_unix_ns = ln->span.start_unix_ns;
     st->window_end_unix_ns = ln->span.end_unix_ns;
     buf_reset(&st->cursor);
     buf_append_bytes(&st->cursor, buf_bytes(&ln->at.text));
-    return state_save(o->store, ln->source->stream.name, st, &ln->version, err);
+    int rc = state_save(p->store, ln->source->stream.name, st, &ln->version, err);
+    seen_unlend(st);
+    return rc;
 }
 
 /* The window must be read from its beginning again, by this run or the next: what was sent of it
@@ -127,17 +112,17 @@ static int print_batch(struct line *ln, struct error *err)
  * they are settled; until then it may be the collector's, and nothing is. */
 static int settle_refused(struct line *ln, struct error *err)
 {
-    const struct pull_options *o = ln->p->options;
+    const struct pull *p = ln->p;
     size_t count = ln->refused.count;
-    if (count == 0 || !atomic_load(&ln->p->accepted))
+    if (count == 0 || !atomic_load(ln->ex->accepted))
         return 0;
-    bool keep = o->config->dead_letter == DEAD_LETTER_KEEP;
-    diag_say(o->diag, DIAG_WARN,
+    bool keep = p->config->dead_letter == DEAD_LETTER_KEEP;
+    diag_say(p->diag, DIAG_WARN,
              "source %s: the collector refuses %zu record%s even alone (%d): %s",
              ln->source->stream.name, count, count > 1 ? "s" : "", ln->refused.items[0].status,
              keep ? "kept as dead letters" : "dropped");
     if (keep &&
-        refused_keep(&ln->refused, o->store, ln->source->stream.name, clock_unix_ns(o->clk), err))
+        refused_keep(&ln->refused, p->store, ln->source->stream.name, clock_unix_ns(p->clk), err))
         return -1;
     ln->counts.rejected += (int64_t)count;
     refused_reset(&ln->refused);
@@ -172,7 +157,7 @@ static void count_batch(struct line *ln, const struct export_counts *before)
     ln->counts.rejected += rejected;
     ln->counts.bytes += after->bytes - before->bytes;
     if (rejected > 0)
-        diag_say(ln->p->options->diag, DIAG_WARN,
+        diag_say(ln->p->diag, DIAG_WARN,
                  "source %s: the collector rejected %lld record%s of a batch (partial success)",
                  ln->source->stream.name, (long long)rejected, rejected > 1 ? "s" : "");
 }
@@ -180,13 +165,13 @@ static void count_batch(struct line *ln, const struct export_counts *before)
 /* Send the batch, if there is one, and note where to go on. */
 static int flush(struct line *ln, struct error *err)
 {
-    struct pull *p = ln->p;
+    const struct pull *p = ln->p;
     struct export_counts before = ln->ex->counts;
     if (ln->batch.count == 0)
         return 0;
-    if (p->options->dry_run)
+    if (p->dry_run)
         return print_batch(ln, err);
-    int rc = export_batch(ln->ex, &ln->batch, p->options->deadline_mono_ns, err);
+    int rc = export_batch(ln->ex, &ln->batch, p->deadline_mono_ns, err);
     count_batch(ln, &before);
     refused_take(&ln->refused, &ln->batch, ln->ex);
     if (rc) {
@@ -202,8 +187,7 @@ static int batch_page(struct line *ln, struct error *err)
 {
     const struct source_config *source = ln->source;
     char observed[24];
-    int len = snprintf(observed, sizeof(observed), "%lld",
-                       (long long)clock_unix_ns(ln->p->options->clk));
+    int len = snprintf(observed, sizeof(observed), "%lld", (long long)clock_unix_ns(ln->p->clk));
     struct otlp_text observed_text = { observed, (size_t)len };
     for (size_t i = 0; i < ln->page.count; i++) {
         const struct otlp_record *record = &ln->page.records[i];
@@ -328,7 +312,7 @@ static bool resume_window(struct line *ln, struct error *err)
     seen_rewind(&ln->seen, st->passed, ln->span.end_unix_ns);
     ln->passed = st->passed;
     pull_window_rules(ln->source, &rules);
-    int64_t now = clock_unix_ns(ln->p->options->clk);
+    int64_t now = clock_unix_ns(ln->p->clk);
     if (window_kept(&ln->span, now, &rules) &&
         fetch_query(&ln->fetch, &ln->span, &query, err) == 0 && query == st->query)
         return true;
@@ -343,23 +327,22 @@ static void report_gap(struct line *ln, const struct span *lost)
     timefmt_rfc3339(lost->end_unix_ns, 3, to);
     state_add_gap(&ln->state, lost->start_unix_ns, lost->end_unix_ns);
     ln->state.checkpoint_unix_ns = lost->end_unix_ns;
-    diag_say(ln->p->options->diag, DIAG_WARN,
+    diag_say(ln->p->diag, DIAG_WARN,
              "source %s: the platform no longer has %s to %s: that span is lost",
              ln->source->stream.name, from, to);
 }
 
 static int pull_windows(struct line *ln, struct error *err)
 {
-    struct pull *p = ln->p;
+    const struct pull *p = ln->p;
     struct window_rules rules;
     struct span lost;
     bool first = !ln->fresh;
     pull_window_rules(ln->source, &rules);
     bool resumed = resume_window(ln, err);
     for (;;) {
-        if (!resumed &&
-            !window_next(&ln->span, &lost, ln->state.checkpoint_unix_ns, ln->due_unix_ns, first,
-                         clock_unix_ns(p->options->clk), &rules))
+        if (!resumed && !window_next(&ln->span, &lost, ln->state.checkpoint_unix_ns,
+                                     ln->due_unix_ns, first, clock_unix_ns(p->clk), &rules))
             return 0;
         if (!resumed && lost.end_unix_ns > lost.start_unix_ns)
             report_gap(ln, &lost);
@@ -375,14 +358,14 @@ static int pull_windows(struct line *ln, struct error *err)
 
 static int open_state(struct line *ln, struct error *err)
 {
-    const struct pull_options *o = ln->p->options;
+    const struct pull *p = ln->p;
     const struct source_config *source = ln->source;
     struct source_state *st = &ln->state;
     struct window_rules rules;
     char identity[256];
-    if (state_load(o->store, source->stream.name, st, &ln->version, err))
+    if (state_load(p->store, source->stream.name, st, &ln->version, err))
         return -1;
-    pull_identity(source, identity);
+    identity_of(source, identity);
     if (st->identity[0] && strcmp(st->identity, identity) != 0)
         return error_set(
             err, ERR_CONFIG,
@@ -390,7 +373,7 @@ static int open_state(struct line *ln, struct error *err)
             "own, or remove its state",
             st->identity, identity);
     memcpy(st->identity, identity, sizeof(identity));
-    int64_t now = clock_unix_ns(o->clk);
+    int64_t now = clock_unix_ns(p->clk);
     pull_window_rules(source, &rules);
     ln->due_unix_ns = window_due(now, source->lag_ns);
     ln->fresh = !st->started;
@@ -399,7 +382,7 @@ static int open_state(struct line *ln, struct error *err)
         st->checkpoint_unix_ns = window_begin(now, source->lookback_ns, &rules);
     }
     /* Before any call, so that a full or read-only disk is found before anything is sent. */
-    if (!o->dry_run && state_save(o->store, source->stream.name, st, &ln->version, err))
+    if (!p->dry_run && state_save(p->store, source->stream.name, st, &ln->version, err))
         return -1;
     seen_take(&ln->seen, st);
     return 0;
@@ -407,114 +390,66 @@ static int open_state(struct line *ln, struct error *err)
 
 static void close_state(struct line *ln, int64_t started_unix_ns, int exit_code, struct error *err)
 {
-    const struct pull_options *o = ln->p->options;
+    const struct pull *p = ln->p;
     struct source_state last = SOURCE_STATE_INIT;
     struct error second = { 0 };
     ln->counts.calls = ln->fetch.calls;
-    if (o->dry_run || ln->version.parts[2] == 0)
+    if (p->dry_run || ln->version.parts[2] == 0)
         return;
     /* What the last save wrote, and this run's figures: the line's own state may be ahead of it. */
-    if (state_load(o->store, ln->source->stream.name, &last, &ln->version, &second) == 0) {
-        last.last_run = (struct run_record){ started_unix_ns, clock_unix_ns(o->clk), exit_code,
+    if (state_load(p->store, ln->source->stream.name, &last, &ln->version, &second) == 0) {
+        last.last_run = (struct run_record){ started_unix_ns, clock_unix_ns(p->clk), exit_code,
                                              ln->counts };
-        state_save(o->store, ln->source->stream.name, &last, &ln->version, &second);
+        state_save(p->store, ln->source->stream.name, &last, &ln->version, &second);
     }
     state_release(&last);
     if (second.kind && !err->kind)
         *err = second;
 }
 
-/* The whole of one source. */
-static int pull_source(struct line *ln, struct error *err)
+/* From the source's state to its state. */
+static int pull_line(struct line *ln, struct error *err)
 {
-    const struct pull_options *o = ln->p->options;
+    const struct pull *p = ln->p;
     struct store_lock *lock = NULL;
     char name[128];
-    int64_t started_unix_ns = clock_unix_ns(o->clk);
+    int64_t started_unix_ns = clock_unix_ns(p->clk);
     state_file_name(ln->source->stream.name, "lock", name);
-    if (!o->dry_run && o->store->lock(o->store, name, 0, &lock, err))
+    if (!p->dry_run && p->store->lock(p->store, name, 0, &lock, err))
         return -1;
     int rc = open_state(ln, err);
     if (rc == 0) {
-        batch_init(&ln->batch, ln->source, &o->config->exporter);
+        batch_init(&ln->batch, ln->source, &p->config->exporter);
         rc = pull_windows(ln, err);
         if (rc == 0 && ln->refused.count > 0)
-            rc = error_set(
-                err, ERR_COLLECTOR,
-                "the collector refuses all that it was sent (%d): %zu records one by one, "
-                "and it accepted none: see its own log",
-                ln->refused.items[0].status, ln->refused.count);
+            rc = error_set(err, ERR_COLLECTOR,
+                           "the collector refuses all that it was sent (%d): %zu records one by "
+                           "one, and it accepted none: see its own log",
+                           ln->refused.items[0].status, ln->refused.count);
         close_state(ln, started_unix_ns, rc ? error_exit_code(err->kind) : 0, err);
         rc = err->kind ? -1 : 0;
     }
-    o->store->unlock(o->store, lock);
+    p->store->unlock(p->store, lock);
     return rc;
 }
 
-static void report(struct pull *p, const struct line *ln, struct error *err)
+int pull_source(const struct pull *p, const struct source_config *source, struct limiter *limiter,
+                struct export *ex, struct pull_result *out, struct error *err)
 {
-    const struct diag *diag = p->options->diag;
-    error_within(err, "source %s", ln->source->stream.name);
-    switch (err->kind) {
-    case ERR_DEADLINE:
-        diag_say(diag, DIAG_INFO, "%s; progress is kept", err->text);
-        break;
-    case ERR_LOCKED:
-        diag_say(diag, DIAG_INFO, "%s; left to it", err->text);
-        break;
-    case ERR_STOPPED:
-        break; /* said once, for all sources, by who asked for it */
-    default:
-        diag_say(diag, DIAG_ERROR, "%s", err->text);
-    }
-}
-
-/* Add what became of a source to the run's summary. */
-static void account(struct pull *p, struct line *ln, const struct error *err)
-{
-    struct pull_summary *sum = &p->summary;
-    int64_t backlog_ns = ln->due_unix_ns - ln->state.checkpoint_unix_ns;
-    pthread_mutex_lock(&p->mutex);
-    sum->counts.exported += ln->counts.exported;
-    sum->counts.rejected += ln->counts.rejected;
-    sum->counts.duplicates += ln->counts.duplicates;
-    sum->counts.calls += ln->counts.calls;
-    sum->counts.windows += ln->counts.windows;
-    sum->counts.bytes += ln->counts.bytes;
-    sum->sources += err->kind != ERR_LOCKED;
-    if (ln->state.started && backlog_ns > sum->backlog_ns)
-        sum->backlog_ns = backlog_ns;
-    sum->exit_code = error_worse_exit_code(sum->exit_code, error_exit_code(err->kind));
-    sum->stopped = sum->stopped || err->kind == ERR_STOPPED;
-    pthread_mutex_unlock(&p->mutex);
-}
-
-static struct limiter *limiter_of(struct pull *p, const struct source_config *source)
-{
-    for (size_t i = 0; i < p->limiter_count; i++) {
-        if (strcmp(limiter_key(p->limiters[i]), source->budget_key) == 0)
-            return p->limiters[i];
-    }
-    return NULL;
-}
-
-static void work_source(struct pull *p, size_t index, struct export *ex)
-{
-    const struct pull_options *o = p->options;
-    const struct source_config *source = &o->config->sources[index];
-    struct http_options http = { .peer = &source->peer, .clk = o->clk };
-    struct error err = { 0 };
+    struct http_options http = { .peer = &source->peer, .clk = p->clk };
+    struct http *api = http_create(&http);
     struct line ln = { .p = p,
                        .source = source,
                        .ex = ex,
                        .page = PAGE_INIT,
                        .state = SOURCE_STATE_INIT,
                        .at = { .text = BUF_INIT(CURSOR_MAX) } };
-    struct http *api = http_create(&http);
-    fetch_init(&ln.fetch, source, limiter_of(p, source), api, o->clk);
-    if (pull_source(&ln, &err))
-        report(p, &ln, &err);
-    account(p, &ln, &err);
+    fetch_init(&ln.fetch, source, limiter, api, p->clk);
+    int rc = pull_line(&ln, err);
+    int64_t backlog_ns = ln.due_unix_ns - ln.state.checkpoint_unix_ns;
+    *out = (struct pull_result){ .counts = ln.counts };
+    if (ln.state.started && backlog_ns > 0)
+        out->backlog_ns = backlog_ns;
     fetch_release(&ln.fetch);
     http_destroy(api);
     batch_release(&ln.batch);
@@ -524,96 +459,5 @@ static void work_source(struct pull *p, size_t index, struct export *ex)
     state_release(&ln.state);
     buf_release(&ln.at.text);
     free(ln.cursors);
-}
-
-/* The next source that nobody works yet; false: all are taken. */
-static bool take_source(struct pull *p, size_t *index)
-{
-    const struct pull_options *o = p->options;
-    pthread_mutex_lock(&p->mutex);
-    while (p->next_source < o->config->source_count && !o->chosen[p->next_source])
-        p->next_source++;
-    *index = p->next_source++;
-    pthread_mutex_unlock(&p->mutex);
-    return *index < o->config->source_count;
-}
-
-static void *work(void *arg)
-{
-    struct pull *p = arg;
-    const struct pull_options *o = p->options;
-    const struct exporter_config *exporter = &o->config->exporter;
-    struct http_options http = { .peer = &exporter->peer,
-                                 .clk = o->clk,
-                                 .stop_grace_ns = STOP_GRACE_NS,
-                                 .cut_long_body = true };
-    struct http *collector = http_create(&http);
-    struct export ex;
-    size_t index;
-    export_init(&ex, exporter, collector, o->clk, &p->accepted);
-    while (!clock_stopped(o->clk) && take_source(p, &index))
-        work_source(p, index, &ex);
-    export_release(&ex);
-    http_destroy(collector);
-    return NULL;
-}
-
-static void open_limiters(struct pull *p)
-{
-    const struct pull_options *o = p->options;
-    p->limiters = xcalloc(o->config->source_count, sizeof(struct limiter *));
-    for (size_t i = 0; i < o->config->source_count; i++) {
-        const struct source_config *source = &o->config->sources[i];
-        if (o->chosen[i] && !limiter_of(p, source))
-            p->limiters[p->limiter_count++] = limiter_create(
-                o->store, o->clk, source->budget_key, source->rate.calls, source->rate.period_ns);
-    }
-}
-
-static void close_limiters(struct pull *p)
-{
-    for (size_t i = 0; i < p->limiter_count; i++) {
-        struct error err = { 0 };
-        if (limiter_close(p->limiters[i], &err) == 0)
-            continue;
-        diag_say(p->options->diag, DIAG_ERROR, "%s", err.text);
-        p->summary.exit_code = error_worse_exit_code(p->summary.exit_code,
-                                                     error_exit_code(err.kind));
-    }
-    free(p->limiters);
-}
-
-/* The reserve, or half of what is left where that is little. */
-static int64_t fetch_until(const struct pull_options *o)
-{
-    if (o->deadline_mono_ns == TIME_FOREVER)
-        return TIME_FOREVER;
-    int64_t left_ns = o->deadline_mono_ns - clock_mono_ns(o->clk);
-    return o->deadline_mono_ns - (left_ns / 2 < RESERVE_NS ? left_ns / 2 : RESERVE_NS);
-}
-
-void pull_run(const struct pull_options *options, struct pull_summary *out)
-{
-    struct pull p = { .options = options, .fetch_until_mono_ns = fetch_until(options) };
-    int64_t began = clock_mono_ns(options->clk);
-    size_t sources = 0, started = 0;
-    for (size_t i = 0; i < options->config->source_count; i++)
-        sources += options->chosen[i];
-    size_t workers = (size_t)options->config->concurrency < sources
-                         ? (size_t)options->config->concurrency
-                         : sources;
-    pthread_t *threads = xcalloc(workers, sizeof(*threads));
-    pthread_mutex_init(&p.mutex, NULL);
-    open_limiters(&p);
-    while (started + 1 < workers && pthread_create(&threads[started], NULL, work, &p) == 0)
-        started++;
-    work(&p); /* this thread is a worker too */
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    close_limiters(&p);
-    pthread_mutex_destroy(&p.mutex);
-    free(threads);
-    p.summary.elapsed_ns = clock_mono_ns(options->clk) - began;
-    p.summary.stopped = p.summary.stopped || clock_stopped(options->clk);
-    *out = p.summary;
+    return rc;
 }

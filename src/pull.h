@@ -1,44 +1,41 @@
-/* pull.h -- one run: from each source's checkpoint to what is due, and no further. */
+/* pull.h -- one source, once: from its checkpoint to what is due, and no further. */
 #ifndef OTLPULL_PULL_H
 #define OTLPULL_PULL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/error.h"
 #include "config.h"
+#include "export.h"
+#include "limiter.h"
 #include "state/state.h"
 #include "state/store.h"
+#include "window.h"
 
-struct pull_options {
+/* What every source of a run is worked with; all of it borrowed. */
+struct pull {
     const struct config *config;
-    const bool *chosen; /* per source of the configuration: work it */
     struct store *store;
     struct clock *clk;
     const struct diag *diag;
-    int64_t deadline_mono_ns; /* TIME_FOREVER: none */
-    bool dry_run;             /* print what would be sent to stdout; send and remember nothing */
+    int64_t fetch_until_mono_ns; /* no page is asked for past it */
+    int64_t deadline_mono_ns;    /* nothing is sent past it; TIME_FOREVER: none */
+    bool dry_run;                /* print what would be sent; send and remember nothing */
 };
 
-struct pull_summary {
+struct pull_result {
     struct run_counts counts;
-    int64_t sources;    /* worked */
-    int64_t backlog_ns; /* the largest stretch of time that a source has still to fetch */
-    int64_t elapsed_ns;
-    int exit_code;
-    bool stopped; /* by a signal */
+    int64_t backlog_ns; /* what is due and not fetched yet */
 };
 
-/* Work every chosen source to its end, several side by side. What went wrong with one is said
- * through diag and counts in `out->exit_code`; it keeps no other from being worked. */
-void pull_run(const struct pull_options *options, struct pull_summary *out);
+/* Work one source to its end. `out` is filled in any case. Not 0 are also the good ends that are
+ * none of its own: ERR_DEADLINE (progress is kept), ERR_LOCKED, ERR_STOPPED. */
+int pull_source(const struct pull *p, const struct source_config *source, struct limiter *limiter,
+                struct export *ex, struct pull_result *out, struct error *err);
 
-/* Of which app a state is: the type and the settings that name where its records come from. */
-void pull_identity(const struct source_config *source, char out[256]);
-
-struct window_rules;
 void pull_window_rules(const struct source_config *source, struct window_rules *out);
 
 #endif

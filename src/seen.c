@@ -46,39 +46,47 @@ void seen_take(struct seen *s, struct source_state *st)
     st->window_prints = (struct sent_prints){ 0 };
 }
 
-static void copy_unmet(const struct seen_window *from, struct sent_prints *to)
+/* Let go of what moved to the current window. */
+static void compact(struct seen_window *w)
 {
-    const uint64_t *items = from->prints.items;
-    size_t count = 0, skip = 0;
-    to->end_unix_ns = from->prints.end_unix_ns;
-    to->items = xreallocarray(to->items, from->prints.count - from->met_count, sizeof(*to->items));
-    for (size_t i = 0; i < from->prints.count; i++) {
-        if (i == 0 || items[i] != items[i - 1])
-            skip = from->met[i];
+    uint64_t *items = w->prints.items;
+    size_t kept = 0, skip = 0;
+    uint64_t before = 0;
+    if (w->met_count == 0)
+        return;
+    for (size_t i = 0; i < w->prints.count; i++) {
+        uint64_t print = items[i];
+        if (i == 0 || print != before)
+            skip = w->met[i];
+        before = print;
         if (skip > 0)
             skip--;
         else
-            to->items[count++] = items[i];
+            items[kept++] = print;
     }
-    to->count = count;
+    memset(w->met, 0, w->prints.count * sizeof(*w->met));
+    w->prints.count = kept;
+    w->met_count = 0;
 }
 
-void seen_give(const struct seen *s, struct source_state *st)
+void seen_lend(struct seen *s, struct source_state *st)
 {
-    for (size_t i = s->older_count; i < st->older_count; i++)
-        free(st->older[i].items);
-    st->older = xreallocarray(st->older, s->older_count, sizeof(*st->older));
-    for (size_t i = 0; i < s->older_count; i++) {
-        if (i >= st->older_count)
-            st->older[i].items = NULL;
-        copy_unmet(&s->older[i], &st->older[i]);
-    }
+    st->older = xreallocarray(NULL, s->older_count, sizeof(*st->older));
     st->older_count = s->older_count;
+    for (size_t i = 0; i < s->older_count; i++) {
+        compact(&s->older[i]);
+        st->older[i] = s->older[i].prints;
+    }
+    st->window_prints.items = s->current;
     st->window_prints.count = s->current_count;
-    st->window_prints.items = xreallocarray(st->window_prints.items, s->current_count,
-                                            sizeof(*st->window_prints.items));
-    if (s->current_count)
-        memcpy(st->window_prints.items, s->current, s->current_count * sizeof(*s->current));
+}
+
+void seen_unlend(struct source_state *st)
+{
+    free(st->older);
+    st->older = NULL;
+    st->older_count = 0;
+    st->window_prints = (struct sent_prints){ 0 };
 }
 
 void seen_rewind(struct seen *s, size_t keep, int64_t window_end_unix_ns)
@@ -144,7 +152,8 @@ void seen_settle(struct seen *s, int64_t window_end_unix_ns, int64_t horizon_uni
     seen_rewind(s, 0, window_end_unix_ns);
     for (size_t i = s->older_count; i > 0; i--) {
         struct seen_window *w = &s->older[i - 1];
-        if (w->prints.end_unix_ns < horizon_unix_ns || w->met_count == w->prints.count)
+        compact(w);
+        if (w->prints.end_unix_ns < horizon_unix_ns || w->prints.count == 0)
             drop_older(s, i - 1);
     }
     size_t total = 0;

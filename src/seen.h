@@ -37,8 +37,9 @@ struct seen {
 /* Take over what the state remembers: `st` then holds none of it. */
 void seen_take(struct seen *s, struct source_state *st);
 
-/* Copy what is to be remembered into the state, in place of what it held. */
-void seen_give(const struct seen *s, struct source_state *st);
+/* Lend what is to be remembered to the state, until seen_unlend(): the state owns none of it. */
+void seen_lend(struct seen *s, struct source_state *st);
+void seen_unlend(struct source_state *st);
 
 /* A window that was begun is read again from where `keep` prints had been met: those behind count
  * against what comes. */

@@ -8,9 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NS_PER_US    INT64_C(1000)
-#define NS_PER_MS    INT64_C(1000000)
-#define NS_PER_S     INT64_C(1000000000)
+#include "timefmt.h"
+
 #define TIME_FOREVER INT64_MAX
 
 struct clock {

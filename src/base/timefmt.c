@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
-
 #define DAY_S INT64_C(86400)
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back: years begin in

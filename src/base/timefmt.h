@@ -9,6 +9,10 @@
 
 #include "buf.h"
 
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  INT64_C(1000000000)
+
 #define TIMEFMT_MAX 40 /* bytes that any of the writers below needs, with the NUL */
 
 /* Unix nanoseconds as RFC 3339 in UTC with exactly `digits` (0..9) of a fraction, cut, not rounded:

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/timefmt.h"
 
 #define CONTEXTS_PER_CALL 50 /* Export app logs, read 2026-11: installationContext, at most 50 */

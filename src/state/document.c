@@ -93,18 +93,25 @@ out:
     return rc;
 }
 
-int document_put(struct store *store, const char *name, struct bytes body,
+void document_begin(struct buf *whole)
+{
+    buf_append_text(whole, HEAD VERSION CHECKSUM);
+    buf_printf(whole, "%0*d", SUM_DIGITS, 0);
+    buf_append_text(whole, DOCUMENT);
+}
+
+int document_put(struct store *store, const char *name, struct buf *whole,
                  struct store_version *version, struct error *err)
 {
-    struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
+    const size_t sum_at = strlen(HEAD VERSION CHECKSUM);
+    const size_t body_at = sum_at + SUM_DIGITS + strlen(DOCUMENT);
     char sum[SUM_DIGITS + 1];
-    checksum_of(body, sum);
-    buf_printf(&whole, HEAD VERSION CHECKSUM "%s" DOCUMENT, sum);
-    buf_append_bytes(&whole, body);
-    buf_append_text(&whole, TAIL);
-    int rc = whole.full ? error_set(err, ERR_STATE, "state %s/%s: over %zu bytes", store->where,
-                                    name, STORE_DOCUMENT_MAX)
-                        : store->put(store, name, buf_bytes(&whole), version, err);
-    buf_release(&whole);
-    return rc;
+    size_t end = whole->len;
+    buf_append_text(whole, TAIL);
+    if (whole->full)
+        return error_set(err, ERR_STATE, "state %s/%s: over %zu bytes", store->where, name,
+                         whole->max);
+    checksum_of((struct bytes){ whole->data + body_at, end - body_at }, sum);
+    memcpy(whole->data + sum_at, sum, SUM_DIGITS);
+    return store->put(store, name, buf_bytes(whole), version, err);
 }

@@ -13,8 +13,11 @@
 int document_get(struct store *store, const char *name, struct json_object **out,
                  struct store_version *version, struct error *err);
 
-/* Write `body`, a JSON text, under `name`, where it is still at `version`. */
-int document_put(struct store *store, const char *name, struct bytes body,
+/* Begin a document in an empty buffer; its body, a JSON object's text, is appended to it. */
+void document_begin(struct buf *whole);
+
+/* Finish the document that was begun and write it under `name`, where that is still at `version`. */
+int document_put(struct store *store, const char *name, struct buf *whole,
                  struct store_version *version, struct error *err);
 
 /* The bytes between the two, for tests and fuzzing: document_open() finds the body inside of a

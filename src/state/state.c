@@ -253,13 +253,13 @@ int state_load(struct store *store, const char *source, struct source_state *out
 int state_save(struct store *store, const char *source, const struct source_state *st,
                struct store_version *version, struct error *err)
 {
-    struct buf body = BUF_INIT(STORE_DOCUMENT_MAX - 4096);
+    struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
     char name[128];
     state_file_name(source, "json", name);
-    state_write(st, &body);
-    int rc = body.full ? error_set(err, ERR_STATE, "state %s/%s: too large", store->where, name)
-                       : document_put(store, name, buf_bytes(&body), version, err);
-    buf_release(&body);
+    document_begin(&whole);
+    state_write(st, &whole);
+    int rc = document_put(store, name, &whole, version, err);
+    buf_release(&whole);
     return rc;
 }
 

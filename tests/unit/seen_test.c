@@ -90,24 +90,34 @@ static void what_was_not_sent_after_all_is_new_again(void **state)
 static void it_goes_into_the_state_and_comes_back(void **state)
 {
     struct seen s = { 0 }, again = { 0 };
-    struct source_state st = SOURCE_STATE_INIT;
+    struct source_state st = SOURCE_STATE_INIT, copy = SOURCE_STATE_INIT;
+    struct buf text = BUF_INIT(1 << 16);
+    struct error err = { 0 };
     (void)state;
     read_window(&s, "aabc", "aabc");
     seen_settle(&s, 100, 50);
     read_window(&s, "ade", "de");
-    seen_give(&s, &st); /* twice: the second takes the first's place */
-    seen_give(&s, &st);
+    memcpy(st.identity, "x", 2);
+    st.unfinished = true;
+    st.window_end_unix_ns = 200;
+    seen_lend(&s, &st);
     check_i64(st.older_count, 1);
     check_i64(st.older[0].count, 3); /* one a was met again, and is now the window's */
     check_i64(st.older[0].end_unix_ns, 100);
     check_i64(st.window_prints.count, 3);
-    seen_take(&again, &st);
+    state_write(&st, &text);
+    seen_unlend(&st);
     check_i64(st.older_count, 0);
+    assert_int_equal(state_read(buf_bytes(&text), &copy, &err), 0);
+    seen_take(&again, &copy);
+    check_i64(copy.older_count, 0);
     seen_rewind(&again, 0, 200);
     read_window(&again, "edcbaaa", "a");
     seen_release(&s);
     seen_release(&again);
     state_release(&st);
+    state_release(&copy);
+    buf_release(&text);
 }
 
 static void many_twins_cost_no_more_than_others(void **state)

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "check.h"
+#include "tests/unit/check.h"
 
 static void a_full_buffer_keeps_what_it_had(void **state)
 {
@@ -99,11 +99,10 @@ static void json_is_read_strictly(void **state)
 {
     static const char *const refused[] = { "",    "{",    "{} x", "nul", "[1,]",
                                            "\"a", "null", "[]",   "7",   "{}\0{}" };
-    struct error err = { 0 };
     (void)state;
     for (size_t i = 0; i < COUNT(refused); i++) {
+        struct error err = { 0 };
         check_row(refused[i]);
-        err = (struct error){ 0 };
         struct json_object *document = jread_parse(bytes_of(refused[i]), &err);
         check_i64(document == NULL, i != COUNT(refused) - 1);
         check_i64(err.kind, i != COUNT(refused) - 1 ? ERR_INPUT : ERR_NONE);

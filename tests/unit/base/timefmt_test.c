@@ -1,7 +1,7 @@
 #include "base/timefmt.h"
 
 #include "base/clock.h"
-#include "check.h"
+#include "tests/unit/check.h"
 
 #define NOV_12 INT64_C(1762930801250000000) /* 2025-11-12T07:00:01.250Z */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "check.h"
+#include "tests/unit/check.h"
 
 #define T INT64_C(1762930800000000000)
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "fake_clock.h"
+#include "tests/unit/check.h"
+#include "tests/unit/fake_clock.h"
 #include "state/document.h"
 
 struct world {
@@ -53,7 +53,12 @@ static void overwrite(const struct world *w, const char *name, const char *text)
 
 static int put(struct world *w, const char *text, struct store_version *version, struct error *err)
 {
-    return document_put(w->store, "x.json", bytes_of(text), version, err);
+    struct buf whole = BUF_INIT(1000);
+    document_begin(&whole);
+    buf_append_text(&whole, text);
+    int rc = document_put(w->store, "x.json", &whole, version, err);
+    buf_release(&whole);
+    return rc;
 }
 
 static void a_document_comes_back(void **state)

@@ -1,0 +1,111 @@
+/* help.c -- `otlpull help`: the commands, one of them, or the source types from their own tables.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+
+#define EXIT_USAGE 64
+
+static const char usage[] =
+    "otlpull -- fetches an app's logs from its platform and delivers them to an OpenTelemetry "
+    "Collector\n"
+    "\n"
+    "usage: otlpull COMMAND [OPTION...]\n"
+    "\n"
+    "  run      one run: from each source's checkpoint to now, then exit\n"
+    "  check    read the configuration and print it as it will be used; makes no call\n"
+    "  status   per source: checkpoint, lag, backlog, last run, budget, gaps; makes no call\n"
+    "  help     this, or more about a COMMAND, `sources` or `exit`\n"
+    "\n"
+    "  -c, --config FILE      otherwise $OTLPULL_CONFIG, /etc/otlpull/otlpull.yaml, or the\n"
+    "                         environment alone\n"
+    "  --source NAME          only this source; may be repeated\n"
+    "  --log-level LEVEL      debug, info, warn or error\n"
+    "  --log-format FORMAT    text or json\n"
+    "  --quiet                nothing but warnings and errors\n"
+    "  --version\n";
+
+static const char run_help[] =
+    "usage: otlpull run [-c FILE] [--source NAME]... [--deadline DURATION] [--dry-run] [--quiet]\n"
+    "\n"
+    "Fetches what is new since each source's checkpoint, up to now less its lag, sends it to the\n"
+    "collector, moves the checkpoint past what was accepted, and exits. A second run beside it "
+    "finds\n"
+    "the source held and leaves it alone.\n"
+    "\n"
+    "  --deadline DURATION    stop in good order before it; the next run goes on from there\n"
+    "  --dry-run              fetch, print OTLP/JSON to stdout; send nothing, move no checkpoint\n";
+
+static const char check_help[] = "usage: otlpull check [-c FILE]\n"
+                                 "\n"
+                                 "Prints the configuration as it will be used, every default in "
+                                 "place and secrets as ***, or all of\n"
+                                 "its faults with file, line and column (exit code 78).\n";
+
+static const char status_help[] =
+    "usage: otlpull status [-c FILE] [--source NAME]... [--json]\n"
+    "\n"
+    "Prints what the state says of each source. Makes no call and may be used while a run is on.\n";
+
+static const char exit_help[] =
+    "exit codes\n"
+    "\n"
+    "   0  all that was due is delivered; or the deadline came first, or another run holds the "
+    "lock\n"
+    "  64  usage\n"
+    "  69  the collector could not be reached, or refused past its retries; later may do\n"
+    "  70  a defect of otlpull\n"
+    "  73  the state cannot be created\n"
+    "  74  the state cannot be read or written\n"
+    "  75  the platform failed past its retries, or answered nonsense; later may do\n"
+    "  77  credentials refused by the platform or the collector\n"
+    "  78  configuration, or no such app or environment\n";
+
+static const struct topic {
+    const char *name, *text;
+} topics[] = {
+    { "run", run_help },
+    { "check", check_help },
+    { "status", status_help },
+    { "exit", exit_help },
+};
+
+void help_usage(int to_fd)
+{
+    ssize_t n = write(to_fd, usage, sizeof(usage) - 1);
+    (void)n; /* there is nobody else to tell */
+}
+
+static void print_sources(void)
+{
+    const struct source *source;
+    for (size_t i = 0; (source = source_at(i)); i++) {
+        printf("type: %s -- %s\n", source->name, source->summary);
+        printf("  %-22s default %s\n", "endpoint", source->endpoint);
+        for (const struct field *f = source->fields; f->name; f++)
+            printf("  %-22s %s%s%s%s\n", f->name, f->help, f->required ? " (required)" : "",
+                   f->env ? "; or $" : "", f->env ? f->env : "");
+    }
+}
+
+int help_command(const char *topic)
+{
+    if (!topic) {
+        help_usage(STDOUT_FILENO);
+        return 0;
+    }
+    if (strcmp(topic, "sources") == 0) {
+        print_sources();
+        return fflush(stdout) ? EXIT_USAGE : 0;
+    }
+    for (size_t i = 0; i < COUNT(topics); i++) {
+        if (strcmp(topic, topics[i].name) == 0) {
+            fputs(topics[i].text, stdout);
+            return fflush(stdout) ? EXIT_USAGE : 0;
+        }
+    }
+    fprintf(stderr, "otlpull: no help on \"%s\": run, check, status, sources, exit\n", topic);
+    return EXIT_USAGE;
+}

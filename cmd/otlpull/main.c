@@ -1,0 +1,322 @@
+/* main.c -- flags, signals, the table of subcommands; alone prints errors and picks exit codes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "base/timefmt.h"
+
+#define DEFAULT_CONFIG "/etc/otlpull/otlpull.yaml"
+#define EXIT_USAGE     64
+
+enum flag {
+    FLAG_CONFIG = 1 << 0,
+    FLAG_SOURCE = 1 << 1,
+    FLAG_DEADLINE = 1 << 2,
+    FLAG_DRY_RUN = 1 << 3,
+    FLAG_LOG = 1 << 4,
+    FLAG_QUIET = 1 << 5,
+    FLAG_JSON = 1 << 6,
+};
+
+static const struct command {
+    const char *name;
+    int flags; /* that it takes */
+    int (*run)(struct app *app);
+} commands[] = {
+    { "run", FLAG_CONFIG | FLAG_SOURCE | FLAG_DEADLINE | FLAG_DRY_RUN | FLAG_LOG | FLAG_QUIET,
+      run_command },
+    { "check", FLAG_CONFIG | FLAG_LOG | FLAG_QUIET, check_command },
+    { "status", FLAG_CONFIG | FLAG_SOURCE | FLAG_LOG | FLAG_QUIET | FLAG_JSON, status_command },
+};
+
+enum option_value {
+    OPT_SOURCE = 256,
+    OPT_DEADLINE,
+    OPT_DRY_RUN,
+    OPT_LOG_LEVEL,
+    OPT_LOG_FORMAT,
+    OPT_QUIET,
+    OPT_JSON,
+    OPT_VERSION
+};
+
+static const struct option options[] = {
+    { "config", required_argument, NULL, 'c' },
+    { "source", required_argument, NULL, OPT_SOURCE },
+    { "deadline", required_argument, NULL, OPT_DEADLINE },
+    { "dry-run", no_argument, NULL, OPT_DRY_RUN },
+    { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
+    { "log-format", required_argument, NULL, OPT_LOG_FORMAT },
+    { "quiet", no_argument, NULL, OPT_QUIET },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { NULL, 0, NULL, 0 },
+};
+
+/* The signal flag: which signal came, and a pipe that wakes whoever waits. */
+static volatile sig_atomic_t signal_seen;
+static int signal_pipe[2] = { -1, -1 };
+
+static void on_signal(int sig)
+{
+    int saved_errno = errno;
+    signal_seen = sig;
+    ssize_t n = write(signal_pipe[1], "", 1); /* full: then it is readable already */
+    (void)n;
+    errno = saved_errno;
+}
+
+static int catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK))
+        return -1;
+    sigemptyset(&action.sa_mask);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a write that fails */
+    return sigaction(SIGTERM, &action, NULL) || sigaction(SIGINT, &action, NULL) ? -1 : 0;
+}
+
+/* Die of the signal, as a shell expects of who was stopped by one; PID 1 of a container cannot. */
+static _Noreturn void die_of_signal(int sig)
+{
+    signal(sig, SIG_DFL);
+    raise(sig);
+    _exit(128 + sig);
+}
+
+int app_fail(const struct app *app, const struct error *err)
+{
+    diag_say(&app->diag, DIAG_ERROR, "%s", err->text);
+    return error_exit_code(err->kind);
+}
+
+int app_print(const struct app *app, const struct buf *text)
+{
+    struct error err;
+    if (fwrite(buf_text(text), 1, text->len, stdout) == text->len && fflush(stdout) == 0)
+        return 0;
+    error_set(&err, ERR_STATE, "stdout cannot be written: %s", strerror(errno));
+    return app_fail(app, &err);
+}
+
+static int index_of(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(word, words[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int bad_value(const char *flag, const char *takes, struct error *err)
+{
+    return error_set(err, ERR_USAGE, "--%s takes %s, got \"%s\"", flag, takes, optarg);
+}
+
+static int read_flag(int opt, struct flags *f, int *used, struct error *err)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+    static const char *const formats[] = { "text", "json", NULL };
+    switch (opt) {
+    case 'c':
+        *used |= FLAG_CONFIG;
+        f->config = optarg;
+        return 0;
+    case OPT_SOURCE:
+        *used |= FLAG_SOURCE;
+        if (f->source_count == SOURCE_FLAGS_MAX)
+            return error_set(err, ERR_USAGE, "--source more than %d times", SOURCE_FLAGS_MAX);
+        f->sources[f->source_count++] = optarg;
+        return 0;
+    case OPT_DEADLINE:
+        *used |= FLAG_DEADLINE;
+        if (!timefmt_parse_duration(bytes_of(optarg), &f->deadline_ns) || f->deadline_ns == 0)
+            return bad_value("deadline", "a duration such as 55s or 4m30s", err);
+        return 0;
+    case OPT_DRY_RUN:
+        *used |= FLAG_DRY_RUN;
+        f->dry_run = true;
+        return 0;
+    case OPT_LOG_LEVEL:
+        *used |= FLAG_LOG;
+        f->log_level = index_of(optarg, levels);
+        return f->log_level < 0 ? bad_value("log-level", "debug, info, warn or error", err) : 0;
+    case OPT_LOG_FORMAT:
+        *used |= FLAG_LOG;
+        f->log_format = index_of(optarg, formats);
+        return f->log_format < 0 ? bad_value("log-format", "text or json", err) : 0;
+    case OPT_QUIET:
+        *used |= FLAG_QUIET;
+        f->quiet = true;
+        return 0;
+    case OPT_JSON:
+        *used |= FLAG_JSON;
+        f->json = true;
+        return 0;
+    case 'h':
+        f->help = true;
+        return 0;
+    case OPT_VERSION:
+        f->version = true;
+        return 0;
+    default:
+        return error_set(err, ERR_BUG, "option %d is not handled", opt);
+    }
+}
+
+/* Options may stand before and after the command. `words` are what is left: the command, its topic.
+ */
+static int read_command_line(int argc, char **argv, struct flags *f, int *used, struct error *err)
+{
+    int opt;
+    *f = (struct flags){ .log_level = -1, .log_format = -1 };
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
+        if (opt == '?' || opt == ':')
+            return error_set(err, ERR_USAGE, opt == ':' ? "%s takes a value" : "no option %s",
+                             argv[optind - 1]);
+        if (read_flag(opt, f, used, err))
+            return -1;
+    }
+    return 0;
+}
+
+static void set_diag(struct app *app, int level, int format)
+{
+    app->diag.level = (enum diag_level)(app->flags.log_level >= 0 ? app->flags.log_level : level);
+    app->diag.json = (app->flags.log_format >= 0 ? app->flags.log_format : format) == LOG_JSON;
+    if (app->flags.quiet && app->diag.level < DIAG_WARN)
+        app->diag.level = DIAG_WARN;
+}
+
+static const char *environment(void *self, const char *name)
+{
+    (void)self;
+    return getenv(name);
+}
+
+static const char *config_path(const struct flags *f)
+{
+    const char *path = f->config ? f->config : getenv("OTLPULL_CONFIG");
+    if (path && *path)
+        return path;
+    return access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
+}
+
+static void say_lines(const struct app *app, enum diag_level level, const struct buf *lines)
+{
+    const char *at = buf_text(lines);
+    while (*at) {
+        size_t len = strcspn(at, "\n");
+        diag_say(&app->diag, level, "%.*s", (int)len, at);
+        at += len + (at[len] == '\n');
+    }
+}
+
+static int choose_sources(struct app *app, struct error *err)
+{
+    const struct flags *f = &app->flags;
+    app->chosen = xcalloc(app->config.source_count, sizeof(*app->chosen));
+    for (size_t i = 0; i < app->config.source_count; i++)
+        app->chosen[i] = f->source_count == 0;
+    for (int n = 0; n < f->source_count; n++) {
+        bool known = false;
+        for (size_t i = 0; i < app->config.source_count; i++) {
+            if (strcmp(f->sources[n], app->config.sources[i].stream.name) == 0)
+                app->chosen[i] = known = true;
+        }
+        if (!known)
+            return error_set(err, ERR_USAGE, "--source %s: the configuration has no such source",
+                             f->sources[n]);
+    }
+    return 0;
+}
+
+static int configure(struct app *app, struct error *err)
+{
+    struct buf faults = BUF_INIT(1 << 20), warnings = BUF_INIT(1 << 20);
+    struct config_input input = { .path = config_path(&app->flags), .getenv = environment };
+    int rc = config_load(&app->config, &input, &faults, &warnings, err);
+    if (rc == 0)
+        set_diag(app, (int)app->config.log_level, (int)app->config.log_format);
+    say_lines(app, DIAG_WARN, &warnings);
+    say_lines(app, DIAG_ERROR, &faults);
+    buf_release(&faults);
+    buf_release(&warnings);
+    return rc ? -1 : choose_sources(app, err);
+}
+
+static const struct command *command_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int usage_error(const struct app *app, const struct error *err)
+{
+    app_fail(app, err);
+    diag_say(&app->diag, DIAG_ERROR, "see otlpull help");
+    return EXIT_USAGE;
+}
+
+static int dispatch(struct app *app, int argc, char **argv)
+{
+    struct error err = { 0 };
+    int used = 0;
+    if (read_command_line(argc, argv, &app->flags, &used, &err))
+        return usage_error(app, &err);
+    set_diag(app, LOG_INFO, LOG_TEXT);
+    const char *name = optind < argc ? argv[optind] : NULL;
+    if (app->flags.version) {
+        puts("otlpull " OTLPULL_VERSION);
+        return fflush(stdout) ? EXIT_USAGE : 0;
+    }
+    if (name && strcmp(name, "help") == 0)
+        return help_command(optind + 1 < argc ? argv[optind + 1] : NULL);
+    if (app->flags.help)
+        return help_command(name);
+    if (!name) {
+        help_usage(STDERR_FILENO);
+        return EXIT_USAGE;
+    }
+    const struct command *command = command_named(name);
+    if (!command)
+        error_set(&err, ERR_USAGE, "no command \"%s\"", name);
+    else if (optind + 1 < argc)
+        error_set(&err, ERR_USAGE, "%s takes no argument \"%s\"", name, argv[optind + 1]);
+    else if (used & ~command->flags)
+        error_set(&err, ERR_USAGE, "%s does not take all of these options", name);
+    if (err.kind)
+        return usage_error(app, &err);
+    if (configure(app, &err))
+        return err.kind == ERR_USAGE ? usage_error(app, &err) : app_fail(app, &err);
+    return command->run(app);
+}
+
+int main(int argc, char **argv)
+{
+    struct app app = { 0 };
+    if (catch_signals()) {
+        perror("otlpull");
+        return error_exit_code(ERR_BUG);
+    }
+    clock_init_system(&app.clk, signal_pipe[0]);
+    app.diag = (struct diag){ .level = DIAG_INFO, .fd = STDERR_FILENO, .clk = &app.clk };
+    int code = dispatch(&app, argc, argv);
+    config_release(&app.config);
+    free(app.chosen);
+    if (signal_seen)
+        die_of_signal(signal_seen);
+    return code;
+}

@@ -1,0 +1,61 @@
+/* run.c -- `otlpull run`: one run to completion, and its one line of summary. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app.h"
+#include "base/timefmt.h"
+#include "net/http.h"
+#include "state/store.h"
+#include "workers.h"
+
+static void say_summary(const struct app *app, const struct run_summary *sum)
+{
+    char seconds[32], backlog[TIMEFMT_MAX];
+    snprintf(seconds, sizeof(seconds), "%.3f", (double)sum->elapsed_ns / (double)NS_PER_S);
+    timefmt_duration(sum->backlog_ns, backlog);
+    const struct run_counts *n = &sum->counts;
+    const struct diag_field fields[] = {
+        { "sources", NULL, sum->sources }, { "exported", NULL, n->exported },
+        { "rejected", NULL, n->rejected }, { "duplicates", NULL, n->duplicates },
+        { "calls", NULL, n->calls },       { "windows", NULL, n->windows },
+        { "bytes", NULL, n->bytes },       { "seconds", seconds, 0 },
+        { "backlog", backlog, 0 },         { "exit", NULL, sum->exit_code },
+    };
+    const char *what = sum->stopped     ? "run stopped by a signal, progress is kept"
+                       : sum->exit_code ? "run failed"
+                                        : "run complete";
+    diag_event(&app->diag, DIAG_INFO, what, fields, COUNT(fields));
+}
+
+static int64_t deadline_of(struct app *app, int64_t began_mono_ns)
+{
+    int64_t ns = app->flags.deadline_ns ? app->flags.deadline_ns : app->config.deadline_ns;
+    return ns ? time_add(began_mono_ns, ns) : TIME_FOREVER;
+}
+
+int run_command(struct app *app)
+{
+    struct error err = { 0 };
+    struct run_summary summary = { 0 };
+    int64_t began = clock_mono_ns(&app->clk);
+    if (http_global_init(&err))
+        return app_fail(app, &err);
+    int code;
+    struct store *store = store_open(app->config.state_path, &app->clk, &err);
+    if (!store) {
+        code = app_fail(app, &err);
+    } else {
+        struct pull pull = { .config = &app->config,
+                             .store = store,
+                             .clk = &app->clk,
+                             .diag = &app->diag,
+                             .deadline_mono_ns = deadline_of(app, began),
+                             .dry_run = app->flags.dry_run };
+        workers_run(&pull, app->chosen, &summary);
+        say_summary(app, &summary);
+        code = summary.exit_code;
+        store->close(store);
+    }
+    http_global_release();
+    return code;
+}
