@@ -46,7 +46,7 @@ void fields_read(struct fields *f, struct loading *ld, struct node *map);
 bool fields_set(struct fields *f, struct loading *ld, size_t i, struct node *value);
 
 /* The text of a value that fields_set() will read later; NULL: it has none. Tells no fault. */
-const char *fields_peek(struct loading *ld, struct node *value);
+const char *fields_peek(struct loading *ld, struct node *n);
 
 /* Set what is still unset to its default; find what is required and missing. `at` is where the map
  * begins. */

@@ -56,6 +56,7 @@ static void account(struct crew *c, const struct pull_result *result, const stru
         sum->backlog_ns = result->backlog_ns;
     sum->exit_code = error_worse_exit_code(sum->exit_code, error_exit_code(err->kind));
     sum->stopped = sum->stopped || err->kind == ERR_STOPPED;
+    sum->deadline = sum->deadline || err->kind == ERR_DEADLINE;
     pthread_mutex_unlock(&c->mutex);
 }
 

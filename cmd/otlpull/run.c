@@ -23,6 +23,7 @@ static void say_summary(const struct app *app, const struct run_summary *sum)
     };
     const char *what = sum->stopped     ? "run stopped by a signal, progress is kept"
                        : sum->exit_code ? "run failed"
+                       : sum->deadline  ? "run ended by its deadline, progress is kept"
                                         : "run complete";
     diag_event(&app->diag, DIAG_INFO, what, fields, COUNT(fields));
 }

@@ -144,7 +144,7 @@ bool timefmt_parse_rfc3339(struct bytes text, int64_t *unix_ns)
         int offset_minute = digits(&r, 2);
         if (offset_hour > 23 || offset_minute > 59)
             return false;
-        offset_s = (offset_hour * 60 + offset_minute) * (west ? -60 : 60);
+        offset_s = (offset_hour * 60 + offset_minute) * (west ? INT64_C(-60) : 60);
     }
     if (!r.ok || r.at != r.end || hour > 23 || minute > 59 || second > 60)
         return false;
@@ -156,7 +156,7 @@ static int month_by_name(struct reader *r)
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     if (r->ok && r->end - r->at >= 3) {
         for (int i = 0; i < 12; i++) {
-            if (memcmp(r->at, names + 3 * i, 3) == 0) {
+            if (memcmp(r->at, names + 3 * (size_t)i, 3) == 0) {
                 r->at += 3;
                 return i + 1;
             }

@@ -78,7 +78,7 @@ struct reply {
 void reply_release(struct reply *r);
 
 /* "scheme://host:port/path" of a URL, without user, query and fragment: what may be shown. */
-void url_for_show(const char *url, struct buf *out);
+void url_for_show(const char *text, struct buf *out);
 
 /* Whether both have the same scheme, host and port. */
 bool url_same_origin(const char *a, const char *b);
