@@ -1,0 +1,24 @@
+#!/bin/sh
+# Drive $BUILD/otlpull from $BUILD/otlpull-sim into a real Collector; build that first where needed.
+# Arguments go to pytest: run.sh -k gzip
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+BUILD=${BUILD:-build}
+PYTHON=${PYTHON:-/usr/bin/python3}
+export BUILD
+
+fail() {
+    echo "interop: $*" >&2
+    exit 1
+}
+for program in otlpull otlpull-sim; do
+    [ -x "$BUILD/$program" ] || fail "$BUILD/$program is missing: run make"
+done
+command -v setpriv >/dev/null || fail "setpriv is missing: install util-linux"
+"$PYTHON" -c 'import pytest' 2>/dev/null || fail "$PYTHON has no pytest: install python3-pytest"
+"$here/build-collector.sh"
+
+export PYTHONDONTWRITEBYTECODE=1
+exec "$PYTHON" -m pytest -q -p no:cacheprovider --basetemp "$BUILD/interop/tmp" "$@" "$here"
