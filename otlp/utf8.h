@@ -1,4 +1,4 @@
-/* utf8.h -- inside of the library: one step over a UTF-8 sequence, and one written. */
+/* utf8.h -- one step over a UTF-8 sequence, and one written; for whoever checks text from outside. */
 #ifndef OTLP_UTF8_H
 #define OTLP_UTF8_H
 

@@ -97,25 +97,6 @@ static void json_seconds(struct buf *out, const char *key, int64_t ns)
                (int)(ns / NS_PER_MS % 1000));
 }
 
-static void json_run(const struct run_record *run, struct buf *out)
-{
-    const struct run_counts *n = &run->counts;
-    if (!run->started_unix_ns) {
-        buf_append_text(out, "null");
-        return;
-    }
-    buf_append_char(out, '{');
-    json_time(out, "started", run->started_unix_ns);
-    buf_append_char(out, ',');
-    json_time(out, "ended", run->ended_unix_ns);
-    buf_printf(out,
-               ",\"exit_code\":%d,\"exported\":%lld,\"rejected\":%lld,\"duplicates\":%lld,"
-               "\"calls\":%lld,\"windows\":%lld,\"bytes\":%lld}",
-               run->exit_code, (long long)n->exported, (long long)n->rejected,
-               (long long)n->duplicates, (long long)n->calls, (long long)n->windows,
-               (long long)n->bytes);
-}
-
 static void write_json(const struct figures *f, struct buf *out)
 {
     const struct source_state *st = &f->state;
@@ -138,7 +119,10 @@ static void write_json(const struct figures *f, struct buf *out)
         buf_printf(out, ",\"records_read\":%zu}", st->window_prints.count);
     }
     buf_append_text(out, ",\"last_run\":");
-    json_run(&st->last_run, out);
+    if (st->last_run.started_unix_ns)
+        run_record_write(&st->last_run, out);
+    else
+        buf_append_text(out, "null");
     buf_printf(out, ",\"budget\":{\"left\":%d,\"calls\":%d,", f->budget_left,
                f->source->rate.calls);
     json_seconds(out, "period_seconds", f->source->rate.period_ns);

@@ -16,7 +16,8 @@ int document_get(struct store *store, const char *name, struct json_object **out
 /* Begin a document in an empty buffer; its body, a JSON object's text, is appended to it. */
 void document_begin(struct buf *whole);
 
-/* Finish the document that was begun and write it under `name`, where that is still at `version`. */
+/* Finish the document that was begun and write it under `name`, where that is still at `version`.
+ */
 int document_put(struct store *store, const char *name, struct buf *whole,
                  struct store_version *version, struct error *err);
 

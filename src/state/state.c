@@ -59,13 +59,13 @@ static void write_window(struct buf *out, const struct source_state *st)
     buf_append_char(out, '}');
 }
 
-static void write_run(struct buf *out, const struct run_record *run)
+void run_record_write(const struct run_record *run, struct buf *out)
 {
-    buf_append_text(out, ",\"last_run\":{");
+    const struct run_counts *n = &run->counts;
+    buf_append_char(out, '{');
     write_time(out, "started", run->started_unix_ns);
     buf_append_char(out, ',');
     write_time(out, "ended", run->ended_unix_ns);
-    const struct run_counts *n = &run->counts;
     buf_printf(out,
                ",\"exit_code\":%d,\"exported\":%lld,\"rejected\":%lld,\"duplicates\":%lld,"
                "\"calls\":%lld,\"windows\":%lld,\"bytes\":%lld}",
@@ -99,8 +99,10 @@ void state_write(const struct source_state *st, struct buf *out)
         buf_append_char(out, '}');
     }
     buf_append_char(out, ']');
-    if (st->last_run.started_unix_ns)
-        write_run(out, &st->last_run);
+    if (st->last_run.started_unix_ns) {
+        buf_append_text(out, ",\"last_run\":");
+        run_record_write(&st->last_run, out);
+    }
     buf_append_char(out, '}');
 }
 

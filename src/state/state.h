@@ -42,6 +42,9 @@ struct run_record {
     struct run_counts counts;
 };
 
+/* As a JSON object. */
+void run_record_write(const struct run_record *run, struct buf *out);
+
 struct source_state {
     char identity[256]; /* of which app this is the state; "" in a new one */
     bool started;       /* a checkpoint is there */

@@ -3,7 +3,7 @@
 #ifndef OTLPULL_TESTS_CONFIG_CASE_H
 #define OTLPULL_TESTS_CONFIG_CASE_H
 
-#include "check.h"
+#include "tests/unit/check.h"
 #include "config.h"
 
 #define CASE_FILE "c.yaml"

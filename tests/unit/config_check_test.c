@@ -1,5 +1,5 @@
 /* What must hold between the values of a configuration. */
-#include "config_case.h"
+#include "tests/unit/config_case.h"
 
 #include "config_url.h"
 

@@ -1,5 +1,5 @@
 /* The environment: alone, and beside a file. */
-#include "config_case.h"
+#include "tests/unit/config_case.h"
 
 #define FORGE                                                                                      \
     { "FORGE_APP_ID", "A" }, { "FORGE_ENVIRONMENT_ID", "E" }, { "FORGE_EMAIL", "m" },              \

@@ -1,5 +1,5 @@
 /* Every kind of value, every key's range, and how a fault tells of them. */
-#include "config_case.h"
+#include "tests/unit/config_case.h"
 
 #define FAULT(at, words) "c.yaml:" at ": sources[0]." words "\n"
 

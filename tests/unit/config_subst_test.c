@@ -1,5 +1,5 @@
 /* ${...} in values: what it takes, and that no fault ever shows what came out. */
-#include "config_case.h"
+#include "tests/unit/config_case.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* What a configuration becomes. */
-#include "config_case.h"
+#include "tests/unit/config_case.h"
 
 #include <stdlib.h>
 

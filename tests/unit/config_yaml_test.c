@@ -1,5 +1,5 @@
 /* What is no tree that a configuration may be. */
-#include "config_case.h"
+#include "tests/unit/config_case.h"
 
 #include "config_yaml.h"
 

@@ -3,39 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "fake_clock.h"
+#include "tests/unit/world.h"
 
 #define S NS_PER_S
-
-struct world {
-    struct fake_clock fake;
-    struct store *store;
-    char path[64];
-};
-
-static int make_world(void **state)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    struct error err = { 0 };
-    *w = (struct world){ .fake = fake_clock(), .path = "/tmp/limiter-test-XXXXXX" };
-    *state = w;
-    if (!mkdtemp(w->path))
-        return -1;
-    w->store = store_open(w->path, &w->fake.clk, &err);
-    return w->store ? 0 : -1;
-}
-
-static int remove_world(void **state)
-{
-    struct world *w = *state;
-    char command[128];
-    w->store->close(w->store);
-    snprintf(command, sizeof(command), "rm -rf '%s'", w->path);
-    int rc = system(command); /* the folder is this test's own */
-    free(w);
-    return rc;
-}
 
 static struct limiter *make(struct world *w, int calls, int64_t period_ns)
 {
@@ -185,7 +155,6 @@ static void a_clock_set_back_does_not_stall_it(void **state)
 
 int main(void)
 {
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, remove_world)
     const struct CMUnitTest tests[] = {
         IN_WORLD(no_rolling_period_ever_holds_more),
         IN_WORLD(runs_one_after_the_other_share_it),

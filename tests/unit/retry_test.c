@@ -1,7 +1,7 @@
 #include "retry.h"
 
 #include "base/clock.h"
-#include "check.h"
+#include "tests/unit/check.h"
 
 #define S NS_PER_S
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "check.h"
+#include "tests/unit/check.h"
 
 /* Read the prints of a text, a letter each, as one window; `want` are those that are new. */
 static void read_window(struct seen *s, const char *prints, const char *want)

@@ -1,6 +1,6 @@
 #include "window.h"
 
-#include "check.h"
+#include "tests/unit/check.h"
 
 #define MS NS_PER_MS
 #define H  (3600 * NS_PER_S)

@@ -7,39 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/check.h"
-#include "tests/unit/fake_clock.h"
+#include "tests/unit/world.h"
 #include "state/document.h"
-
-struct world {
-    struct fake_clock fake;
-    struct store *store;
-    char root[64], path[96];
-};
-
-static int make_world(void **state)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    struct error err = { 0 };
-    *w = (struct world){ .fake = fake_clock(), .root = "/tmp/store-test-XXXXXX" };
-    *state = w;
-    if (!mkdtemp(w->root))
-        return -1;
-    snprintf(w->path, sizeof(w->path), "%s/a/b", w->root);
-    w->store = store_open(w->path, &w->fake.clk, &err);
-    return w->store ? 0 : -1;
-}
-
-static int remove_world(void **state)
-{
-    struct world *w = *state;
-    char command[128];
-    w->store->close(w->store);
-    snprintf(command, sizeof(command), "rm -rf '%s'", w->root);
-    int rc = system(command); /* the folder is this test's own */
-    free(w);
-    return rc;
-}
 
 static void overwrite(const struct world *w, const char *name, const char *text)
 {
@@ -215,7 +184,6 @@ static void a_place_that_cannot_be_is_said(void **state)
 
 int main(void)
 {
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, remove_world)
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_document_comes_back),
         IN_WORLD(what_another_changed_is_not_overwritten),
