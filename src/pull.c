@@ -85,14 +85,20 @@ static int save(struct line *ln, struct error *err)
     return rc;
 }
 
+static void go_to_first_page(struct line *ln)
+{
+    ln->at.more = true;
+    buf_reset(&ln->at.text);
+    ln->passed = 0;
+    ln->cursor_count = 0;
+}
+
 /* The window must be read from its beginning again, by this run or the next: what was sent of it
  * counts against what comes. */
 static void begin_anew(struct line *ln)
 {
     seen_rewind(&ln->seen, 0, ln->span.end_unix_ns);
-    buf_reset(&ln->at.text);
-    ln->passed = 0;
-    ln->cursor_count = 0;
+    go_to_first_page(ln);
 }
 
 static int print_batch(struct line *ln, struct error *err)
@@ -205,34 +211,42 @@ static int batch_page(struct line *ln, struct error *err)
     return 0;
 }
 
-/* Go on to the page that this one names. On an error the window must begin anew: `at` is its first
- * page. */
-static int advance(struct line *ln, struct error *err)
+/* Note the cursor that `at` holds; false: it came before in this window. */
+static bool note_cursor(struct line *ln)
 {
-    struct cursor *next = &ln->page.next;
-    ln->at.more = next->more;
-    buf_reset(&ln->at.text);
-    ln->passed = ln->seen.current_count;
-    if (!next->more)
-        return 0;
-    uint64_t print = XXH3_64bits(buf_text(&next->text), next->text.len);
-    bool repeated = false;
-    for (size_t i = 0; i < ln->cursor_count && !repeated; i++)
-        repeated = ln->cursors[i] == print;
-    if (repeated)
-        return error_set(
-            err, ERR_PLATFORM,
-            "its pages go round in a circle: a cursor came a second time after %zu pages",
-            ln->cursor_count);
-    if (ln->cursor_count == PAGES_MAX)
-        return error_set(err, ERR_PLATFORM, "one window has more than %d pages", PAGES_MAX);
+    uint64_t print = XXH3_64bits(buf_text(&ln->at.text), ln->at.text.len);
+    for (size_t i = 0; i < ln->cursor_count; i++) {
+        if (ln->cursors[i] == print)
+            return false;
+    }
     if (ln->cursor_count == ln->cursor_capacity) {
         ln->cursor_capacity = ln->cursor_capacity ? 2 * ln->cursor_capacity : 64;
         ln->cursors = xreallocarray(ln->cursors, ln->cursor_capacity, sizeof(*ln->cursors));
     }
     ln->cursors[ln->cursor_count++] = print;
+    return true;
+}
+
+/* Go on to the page that this one names. After an error the window must be read from its first
+ * page: that is then where `at` is. */
+static int advance(struct line *ln, struct error *err)
+{
+    const struct cursor *next = &ln->page.next;
+    size_t pages = ln->cursor_count + 1;
+    ln->at.more = next->more;
+    ln->passed = ln->seen.current_count;
+    buf_reset(&ln->at.text);
+    if (!next->more)
+        return 0;
     buf_append_bytes(&ln->at.text, buf_bytes(&next->text));
-    return 0;
+    if (pages < PAGES_MAX && note_cursor(ln))
+        return 0;
+    buf_reset(&ln->at.text);
+    if (pages == PAGES_MAX)
+        return error_set(err, ERR_PLATFORM, "one window has more than %zu pages", pages);
+    return error_set(err, ERR_PLATFORM,
+                     "its pages go round in a circle: a cursor came a second time after %zu pages",
+                     pages);
 }
 
 /* Drain the window's pages, from where `at` is. A cursor that the platform refuses costs one
@@ -242,17 +256,17 @@ static int read_pages(struct line *ln, struct error *err)
     bool begun_anew = false;
     int empty = 0;
     do {
-        int rc = fetch_page(&ln->fetch, &ln->span, &ln->at, &ln->page, ln->p->fetch_until_mono_ns,
-                            err);
-        if (rc && err->kind == ERR_INPUT && !begun_anew) {
-            begun_anew = true;
-            if (flush(ln, err))
-                return -1;
-            begin_anew(ln);
-            ln->at.more = true;
-            continue;
-        }
-        if (rc) {
+        struct error why = { 0 };
+        if (fetch_page(&ln->fetch, &ln->span, &ln->at, &ln->page, ln->p->fetch_until_mono_ns,
+                       &why)) {
+            if (why.kind == ERR_INPUT && !begun_anew) {
+                begun_anew = true;
+                if (flush(ln, err))
+                    return -1;
+                begin_anew(ln);
+                continue;
+            }
+            *err = why;
             if (err->kind == ERR_INPUT)
                 err->kind = ERR_PLATFORM;
             return -1;
@@ -293,15 +307,14 @@ static int pull_window(struct line *ln, struct error *err)
     ln->state.checkpoint_unix_ns = ln->span.end_unix_ns;
     ln->state.unfinished = false;
     ln->counts.windows++;
-    buf_reset(&ln->at.text);
-    ln->passed = 0;
-    ln->cursor_count = 0;
+    go_to_first_page(ln);
     return save(ln, err);
 }
 
 /* Take up the window that an earlier run left, if it can still be asked for. */
-static bool resume_window(struct line *ln, struct error *err)
+static bool resume_window(struct line *ln)
 {
+    struct error ignored;
     struct source_state *st = &ln->state;
     struct window_rules rules;
     uint64_t query;
@@ -314,8 +327,8 @@ static bool resume_window(struct line *ln, struct error *err)
     pull_window_rules(ln->source, &rules);
     int64_t now = clock_unix_ns(ln->p->clk);
     if (window_kept(&ln->span, now, &rules) &&
-        fetch_query(&ln->fetch, &ln->span, &query, err) == 0 && query == st->query)
-        return true;
+        fetch_query(&ln->fetch, &ln->span, &query, &ignored) == 0 && query == st->query)
+        return ln->at.text.len == 0 || note_cursor(ln);
     begin_anew(ln); /* other filters now, or too old: its windows are cut anew */
     return false;
 }
@@ -339,7 +352,7 @@ static int pull_windows(struct line *ln, struct error *err)
     struct span lost;
     bool first = !ln->fresh;
     pull_window_rules(ln->source, &rules);
-    bool resumed = resume_window(ln, err);
+    bool resumed = resume_window(ln);
     for (;;) {
         if (!resumed && !window_next(&ln->span, &lost, ln->state.checkpoint_unix_ns,
                                      ln->due_unix_ns, first, clock_unix_ns(p->clk), &rules))

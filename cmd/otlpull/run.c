@@ -6,9 +6,9 @@
 #include "base/timefmt.h"
 #include "net/http.h"
 #include "state/store.h"
+#include "workers.h"
 
 #define LEAVE_NS (200 * NS_PER_MS)
-#include "workers.h"
 
 static void say_summary(const struct app *app, const struct run_summary *sum)
 {
@@ -30,8 +30,8 @@ static void say_summary(const struct app *app, const struct run_summary *sum)
     diag_event(&app->diag, DIAG_INFO, what, fields, COUNT(fields));
 }
 
-/* Before it, not at it: what ends last, a wait for the collector, leaves time to note how things stand
- * and to go. */
+/* Before it, not at it: what ends last, a wait for the collector, leaves time to note how things
+ * stand and to go. */
 static int64_t deadline_of(struct app *app, int64_t began_mono_ns)
 {
     int64_t ns = app->flags.deadline_ns ? app->flags.deadline_ns : app->config.deadline_ns;
