@@ -6,8 +6,6 @@
 
 #include "app.h"
 
-#define EXIT_USAGE 64
-
 static const char usage[] =
     "otlpull -- fetches an app's logs from its platform and delivers them to an OpenTelemetry "
     "Collector\n"
@@ -98,14 +96,14 @@ int help_command(const char *topic)
     }
     if (strcmp(topic, "sources") == 0) {
         print_sources();
-        return fflush(stdout) ? EXIT_USAGE : 0;
+        return fflush(stdout) ? error_exit_code(ERR_STATE) : 0;
     }
     for (size_t i = 0; i < COUNT(topics); i++) {
         if (strcmp(topic, topics[i].name) == 0) {
             fputs(topics[i].text, stdout);
-            return fflush(stdout) ? EXIT_USAGE : 0;
+            return fflush(stdout) ? error_exit_code(ERR_STATE) : 0;
         }
     }
     fprintf(stderr, "otlpull: no help on \"%s\": run, check, status, sources, exit\n", topic);
-    return EXIT_USAGE;
+    return error_exit_code(ERR_USAGE);
 }

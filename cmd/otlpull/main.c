@@ -12,7 +12,6 @@
 #include "base/timefmt.h"
 
 #define DEFAULT_CONFIG "/etc/otlpull/otlpull.yaml"
-#define EXIT_USAGE     64
 
 enum flag {
     FLAG_CONFIG = 1 << 0,
@@ -105,6 +104,12 @@ int app_print(const struct app *app, const struct buf *text)
         return 0;
     error_set(&err, ERR_STATE, "stdout cannot be written: %s", strerror(errno));
     return app_fail(app, &err);
+}
+
+static int usage_error(const struct app *app, const struct error *err)
+{
+    diag_say(&app->diag, DIAG_ERROR, "%s (see otlpull help)", err->text);
+    return error_exit_code(ERR_USAGE);
 }
 
 static int index_of(const char *word, const char *const *words)
@@ -211,14 +216,18 @@ static const char *config_path(const struct flags *f)
     return access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
 }
 
-static void say_lines(const struct app *app, enum diag_level level, const struct buf *lines)
+/* Say each line of a text, which is taken apart for it; how many they were. */
+static int say_lines(const struct app *app, enum diag_level level, struct buf *lines)
 {
-    const char *at = buf_text(lines);
-    while (*at) {
-        size_t len = strcspn(at, "\n");
-        diag_say(&app->diag, level, "%.*s", (int)len, at);
-        at += len + (at[len] == '\n');
+    int count = 0;
+    for (char *at = lines->data; at && *at; count++) {
+        char *end = at + strcspn(at, "\n");
+        char *next = *end ? end + 1 : end;
+        *end = '\0';
+        diag_event(&app->diag, level, at, NULL, 0);
+        at = next;
     }
+    return count;
 }
 
 static int choose_sources(struct app *app, struct error *err)
@@ -240,18 +249,27 @@ static int choose_sources(struct app *app, struct error *err)
     return 0;
 }
 
-static int configure(struct app *app, struct error *err)
+/* 0, or the exit code of a configuration that cannot be used, which was said then. */
+static int configure(struct app *app)
 {
     struct buf faults = BUF_INIT(1 << 20), warnings = BUF_INIT(1 << 20);
     struct config_input input = { .path = config_path(&app->flags), .getenv = environment };
-    int rc = config_load(&app->config, &input, &faults, &warnings, err);
+    struct error err = { 0 };
+    int code = 0;
+    int rc = config_load(&app->config, &input, &faults, &warnings, &err);
     if (rc == 0)
         set_diag(app, (int)app->config.log_level, (int)app->config.log_format);
     say_lines(app, DIAG_WARN, &warnings);
-    say_lines(app, DIAG_ERROR, &faults);
+    int said = say_lines(app, DIAG_ERROR, &faults);
+    if (rc && said == 1) /* a single fault has said it all */
+        code = error_exit_code(err.kind);
+    else if (rc)
+        code = app_fail(app, &err);
+    else if (choose_sources(app, &err))
+        code = usage_error(app, &err);
     buf_release(&faults);
     buf_release(&warnings);
-    return rc ? -1 : choose_sources(app, err);
+    return code;
 }
 
 static const struct command *command_named(const char *name)
@@ -261,13 +279,6 @@ static const struct command *command_named(const char *name)
             return &commands[i];
     }
     return NULL;
-}
-
-static int usage_error(const struct app *app, const struct error *err)
-{
-    app_fail(app, err);
-    diag_say(&app->diag, DIAG_ERROR, "see otlpull help");
-    return EXIT_USAGE;
 }
 
 static int dispatch(struct app *app, int argc, char **argv)
@@ -280,7 +291,7 @@ static int dispatch(struct app *app, int argc, char **argv)
     const char *name = optind < argc ? argv[optind] : NULL;
     if (app->flags.version) {
         puts("otlpull " OTLPULL_VERSION);
-        return fflush(stdout) ? EXIT_USAGE : 0;
+        return fflush(stdout) ? error_exit_code(ERR_STATE) : 0;
     }
     if (name && strcmp(name, "help") == 0)
         return help_command(optind + 1 < argc ? argv[optind + 1] : NULL);
@@ -288,7 +299,7 @@ static int dispatch(struct app *app, int argc, char **argv)
         return help_command(name);
     if (!name) {
         help_usage(STDERR_FILENO);
-        return EXIT_USAGE;
+        return error_exit_code(ERR_USAGE);
     }
     const struct command *command = command_named(name);
     if (!command)
@@ -299,9 +310,8 @@ static int dispatch(struct app *app, int argc, char **argv)
         error_set(&err, ERR_USAGE, "%s does not take all of these options", name);
     if (err.kind)
         return usage_error(app, &err);
-    if (configure(app, &err))
-        return err.kind == ERR_USAGE ? usage_error(app, &err) : app_fail(app, &err);
-    return command->run(app);
+    int code = configure(app);
+    return code ? code : command->run(app);
 }
 
 int main(int argc, char **argv)
