@@ -36,18 +36,24 @@ static inline bool is_plain(char c)
 
 #ifdef OTLP_SSE2
 
-/* Step over whole plain blocks; `*found` once p stands on a byte that is not plain. */
-static inline const char *skip_blocks(const char *p, const char *end, bool *found)
+/* A bit for each of 16 bytes that a string cannot hold as it is, or that is not ASCII. */
+static inline uint32_t stops_of(const char *p)
 {
     const __m128i quote = _mm_set1_epi8('"');
     const __m128i backslash = _mm_set1_epi8('\\');
     const __m128i blank = _mm_set1_epi8(0x20);
+    __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i stop = _mm_or_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)),
+        _mm_cmplt_epi8(block, blank));
+    return (uint32_t)_mm_movemask_epi8(stop);
+}
+
+/* Step over whole plain blocks; `*found` once p stands on a byte that is not plain. */
+static inline const char *skip_blocks(const char *p, const char *end, bool *found)
+{
     for (; end - p >= 16; p += 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i stop = _mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)),
-            _mm_cmplt_epi8(block, blank));
-        unsigned stops = (unsigned)_mm_movemask_epi8(stop);
+        uint32_t stops = stops_of(p);
         if (stops) {
             *found = true;
             return p + __builtin_ctz(stops);
@@ -119,8 +125,8 @@ static const char *skip_beyond_ascii(struct otlp_scan *s, const char *p)
     return p;
 }
 
-/* Behind an opening quote: the place behind the closing one. */
-static inline const char *skip_string(struct otlp_scan *s, const char *p)
+/* Behind an opening quote, or further on in a string: the place behind the closing one. */
+static const char *skip_any_string(struct otlp_scan *s, const char *p)
 {
     for (;;) {
         p = skip_plain(p, s->end);
@@ -137,6 +143,23 @@ static inline const char *skip_string(struct otlp_scan *s, const char *p)
         if (!p)
             return NULL;
     }
+}
+
+/* As above. Most strings are plain and short: those end here, without a call. */
+static inline const char *skip_string(struct otlp_scan *s, const char *p)
+{
+#ifdef OTLP_SSE2
+    for (; s->end - p >= 32; p += 32) {
+        uint32_t stops = stops_of(p) | stops_of(p + 16) << 16;
+        if (!stops)
+            continue;
+        p += __builtin_ctz(stops);
+        if (*p == '"')
+            return p + 1;
+        break;
+    }
+#endif
+    return skip_any_string(s, p);
 }
 
 /* A key and its colon; `key` (may be NULL) gets it without its quotes. */

@@ -168,8 +168,8 @@ static void count_batch(struct line *ln, const struct export_counts *before)
                  ln->source->stream.name, (long long)rejected, rejected > 1 ? "s" : "");
 }
 
-/* Send the batch, if there is one, and note where to go on. */
-static int flush(struct line *ln, struct error *err)
+/* Send the batch, if there is one; the caller notes where to go on. */
+static int send_batch(struct line *ln, struct error *err)
 {
     const struct pull *p = ln->p;
     struct export_counts before = ln->ex->counts;
@@ -185,7 +185,27 @@ static int flush(struct line *ln, struct error *err)
         return -1;
     }
     batch_reset(&ln->batch);
-    return settle_refused(ln, err) || save(ln, err) ? -1 : 0;
+    return settle_refused(ln, err);
+}
+
+/* Send the batch, and note where to go on. */
+static int flush(struct line *ln, struct error *err)
+{
+    return send_batch(ln, err) || save(ln, err) ? -1 : 0;
+}
+
+/* Whether a later window may return this record again: one near the end of the window or outside of
+ * it, by whatever time the platform filters, as long as it sends no record later than `overlap`
+ * covers. */
+static bool is_near_end(const struct line *ln, const struct otlp_record *record)
+{
+    const struct source_config *source = ln->source;
+    uint64_t unix_ns;
+    if (!otlp_record_time(record, OTLP_TIME, &unix_ns) || unix_ns > INT64_MAX)
+        return true;
+    int64_t reach_ns = 2 * source->overlap_ns + source->lag_ns + WINDOW_EDGE_NS;
+    return (int64_t)unix_ns < ln->span.start_unix_ns ||
+           (int64_t)unix_ns >= ln->span.end_unix_ns - reach_ns;
 }
 
 /* Bring the page's records into the batch; send it whenever it is full. */
@@ -203,7 +223,7 @@ static int batch_page(struct line *ln, struct error *err)
                 return -1;
             batch_add(&ln->batch, record, print, source->normalize, observed_text);
         }
-        if (!seen_admit(&ln->seen, print)) {
+        if (!seen_admit(&ln->seen, print, is_near_end(ln, record))) {
             batch_drop_last(&ln->batch);
             ln->counts.duplicates++;
         }
@@ -295,11 +315,11 @@ static int pull_window(struct line *ln, struct error *err)
     struct window_rules rules;
     if (read_pages(ln, err)) {
         struct error second = { 0 };
-        if (may_deliver_after(err->kind) && (flush(ln, &second) || save(ln, &second)))
+        if (may_deliver_after(err->kind) && flush(ln, &second))
             *err = second;
         return -1;
     }
-    if (flush(ln, err))
+    if (send_batch(ln, err)) /* the collector has it all ... */
         return -1;
     pull_window_rules(ln->source, &rules);
     seen_settle(&ln->seen, ln->span.end_unix_ns,
@@ -308,7 +328,7 @@ static int pull_window(struct line *ln, struct error *err)
     ln->state.unfinished = false;
     ln->counts.windows++;
     go_to_first_page(ln);
-    return save(ln, err);
+    return save(ln, err); /* ... only now may the checkpoint move */
 }
 
 /* Take up the window that an earlier run left, if it can still be asked for. */

@@ -29,6 +29,7 @@ static void write_prints(struct buf *out, const struct sent_prints *prints)
 {
     write_time(out, "end", prints->end_unix_ns);
     buf_append_text(out, ",\"prints\":\"");
+    buf_reserve(out, prints->count * PRINT_BYTES * 4 / 3 + 64); /* at once: it is most of all */
     unsigned char
         bytes[PRINT_BYTES * 192]; /* a multiple of three, so that no padding falls between */
     size_t len = 0;
