@@ -1,4 +1,5 @@
-/* utf8.h -- one step over a UTF-8 sequence, and one written; for whoever checks text from outside. */
+/* utf8.h -- one step over a UTF-8 sequence, and one written; for whoever checks text from outside.
+ */
 #ifndef OTLP_UTF8_H
 #define OTLP_UTF8_H
 

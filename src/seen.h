@@ -20,7 +20,7 @@
 
 #include "state/state.h"
 
-#define SEEN_SMALL ((size_t)1 << 16)
+#define SEEN_SMALL ((size_t)1 << 12)
 /* Noted of one window at most: reading what comes beyond again may send it twice, and lose none. */
 #define SEEN_MAX ((size_t)1 << 20)
 

@@ -88,7 +88,7 @@ static void *work(void *arg)
     struct http_options http = { .peer = &exporter->peer,
                                  .clk = c->pull.clk,
                                  .stop_grace_ns = STOP_GRACE_NS,
-                                 .cut_long_body = true };
+                                 .status_suffices = true };
     struct http *collector = http_create(&http);
     const struct source_config *source;
     struct export ex;

@@ -181,15 +181,17 @@ static int tell_ports(const struct program *p, struct error *err)
     return p->options.ports_file ? write_ports(p, text, err) : 0;
 }
 
-static void wait_for_end(const sigset_t *signals, int64_t exit_after_ns)
+/* SIGSTOP and SIGCONT, a debugger or a frozen container interrupt a wait; they do not end it. */
+static void wait_for_end(struct clock *clk, const sigset_t *signals, int64_t exit_after_ns)
 {
-    if (exit_after_ns == 0) {
-        sigwaitinfo(signals, NULL);
-        return;
-    }
-    struct timespec longest = { (time_t)(exit_after_ns / NS_PER_S),
-                                (long)(exit_after_ns % NS_PER_S) };
-    sigtimedwait(signals, NULL, &longest);
+    int64_t end_mono_ns = clock_mono_ns(clk) + exit_after_ns;
+    int rc;
+    do {
+        int64_t left_ns = end_mono_ns - clock_mono_ns(clk);
+        left_ns = left_ns > 0 ? left_ns : 0;
+        struct timespec left = { (time_t)(left_ns / NS_PER_S), (long)(left_ns % NS_PER_S) };
+        rc = exit_after_ns == 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &left);
+    } while (rc < 0 && errno == EINTR);
 }
 
 static void finish(struct program *p)
@@ -220,7 +222,7 @@ static int run(struct program *p, struct error *err)
     sim_init(p);
     int rc = load_faults(p, err) || start(p, err) || tell_ports(p, err) ? -1 : 0;
     if (rc == 0)
-        wait_for_end(&signals, p->options.exit_after_ns);
+        wait_for_end(&p->sim.clk, &signals, p->options.exit_after_ns);
     finish(p);
     return rc;
 }

@@ -9,6 +9,7 @@
     60L /* a proxy or a frozen machine has dropped it by then, silently                            \
          */
 #define RECEIVE_BUFFER_BYTES 131072L
+#define SEND_BUFFER_BYTES    524288L /* a batch is megabytes: fewer, larger writes */
 
 struct http {
     struct http_options options;
@@ -62,7 +63,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *to)
     struct buf *body = &call->reply->body;
     size_t len = size * count; /* size is 1, says libcurl */
     size_t fits = len < body->max - body->len ? len : body->max - body->len;
-    if (fits < len && !call->h->options.cut_long_body) {
+    if (fits < len && !call->h->options.status_suffices) {
         call->too_long = true;
         return 0;
     }
@@ -174,6 +175,7 @@ static void set_request(struct http *h, const struct request *r, struct call *ca
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "otlpull/" OTLPULL_VERSION);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_MAX_AGE_S);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -299,7 +301,9 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
     int64_t now = clock_mono_ns(h->options.clk);
     int64_t give_up = peer->timeout_ns ? time_add(now, peer->timeout_ns) : TIME_FOREVER;
     bool timeout_first = give_up < deadline_mono_ns;
+    struct error before = *err;
     CURLcode result = CURLE_OK;
+    long status = 0;
     int rc = -1;
 
     reply_begin(out, peer);
@@ -316,13 +320,15 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
                   (long long)(peer->timeout_ns / NS_PER_MS));
     note_times(h, out);
     curl_multi_remove_handle(h->multi, h->easy);
-    if (rc == 0 && result != CURLE_OK)
+    curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (h->options.status_suffices && status >= 200 && status < 300) {
+        rc = 0; /* however the rest of the answer fared */
+        *err = before;
+    } else if (rc == 0 && result != CURLE_OK) {
         rc = explain(h, &call, result, err);
-    if (rc == 0) {
-        long status = 0;
-        curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
-        out->status = (int)status;
     }
+    if (rc == 0)
+        out->status = (int)status;
 out:
     curl_slist_free_all(headers);
     if (rc) {

@@ -17,7 +17,9 @@ struct http_options {
     const struct peer_config *peer; /* borrowed */
     struct clock *clk;              /* borrowed; its stop ends a call early */
     int64_t stop_grace_ns;          /* after a stop, how long a call may still run */
-    bool cut_long_body;             /* keep the first max_response_bytes instead of failing */
+    /* The status alone is the answer: of a 2xx, a body that is cut, late, garbled or over
+     * max_response_bytes is kept as far as it came and is no failure. */
+    bool status_suffices;
 };
 
 /* Once per process, before the first thread. */

@@ -15,6 +15,8 @@ from urllib.parse import quote, urlencode
 
 ROOT = pathlib.Path(__file__).parents[2]
 SIM = ROOT / os.environ.get("BUILD", "build") / "otlpull-sim"
+# A process that ends with us, even if we end by SIGKILL.
+BOUND = ["setpriv", "--pdeathsig", "KILL"]
 WRAPPER = ["valgrind", "-q", "--error-exitcode=99"] if os.environ.get("VALGRIND") else []
 SECONDS = 60 if WRAPPER else 20  # what any one wait may take
 APP = "11111111-2222-4333-8444-555555555555"
@@ -30,10 +32,13 @@ def date(unix_ns):
 
 
 class Sim:
+    wrapper = WRAPPER
+
     def __init__(self, tmp_path, *args):
         ports = tmp_path / f"ports{time.monotonic_ns()}"
         self.process = subprocess.Popen(
-            [*WRAPPER, SIM, "--ports-file", ports, "--exit-after", "10m", *args], stdout=subprocess.DEVNULL
+            [*BOUND, *self.wrapper, SIM, "--ports-file", ports, "--exit-after", "10m", *map(str, args)],
+            stdout=subprocess.DEVNULL,
         )
         end = time.monotonic() + SECONDS
         while not ports.exists():
@@ -94,7 +99,7 @@ class Sim:
         return status, text
 
     def check(self, **query):
-        return self.own("/_sim/check?" + urlencode(query))[0]
+        return self.own("/_sim/check?" + urlencode(query, True))[0]
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
-/* The texts that say when: Retry-After, X-RateLimit-Reset, dates, durations. What is read lies within
- * its limits, and reads the same when written again. */
+/* The texts that say when: Retry-After, X-RateLimit-Reset, dates, durations. What is read lies
+ * within its limits, and reads the same when written again. */
 #include "fuzz.h"
 
 #include <string.h>

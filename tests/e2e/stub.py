@@ -1,0 +1,49 @@
+"""A little HTTP server with answers of a test's own, for what the simulator cannot know: redirects."""
+
+import contextlib
+import http.server
+import threading
+
+
+class Stub:
+    def __init__(self):
+        self.requests = []  # path and headers of each
+        self.answers = {}  # beginning of a path: status, headers, body
+        stub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                stub.requests.append((self.path, self.headers))
+                found = [a for start, a in stub.answers.items() if self.path.startswith(start)]
+                status, headers, body = found[0] if found else (404, {}, b"")
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value.replace("{query}", self.path.partition("?")[2]))
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@contextlib.contextmanager
+def stub():
+    one = Stub()
+    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield one
+    finally:
+        one.server.shutdown()
+        thread.join()
+        one.server.server_close()
