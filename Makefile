@@ -39,7 +39,9 @@ DEPS_BUILD := /usr/bin/cc=gcc /usr/include/stdio.h=libc6-dev /usr/bin/curl-confi
 	/usr/bin/pkg-config=pkgconf
 DEPS_TEST := /usr/include/cmocka.h=libcmocka-dev /usr/bin/python3=python3 \
 	/usr/bin/pytest-3=python3-pytest
-DEPS_LINT := /usr/bin/clang-tidy=clang-tidy /usr/bin/cppcheck=cppcheck /usr/bin/clang-format=clang-format
+DEPS_DEMO := /usr/bin/python3=python3
+DEPS_LINT := /usr/bin/clang-tidy=clang-tidy /usr/bin/cppcheck=cppcheck /usr/bin/clang-format=clang-format \
+	/usr/bin/shellcheck=shellcheck
 DEPS_FUZZ := /usr/bin/clang=clang /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux=libclang-rt-14-dev
 DEPS_VALGRIND := /usr/bin/valgrind=valgrind
 
@@ -57,11 +59,13 @@ all: deps-build ## build otlpull and its simulator
 .PHONY: programs
 programs: $(BUILD)/otlpull $(BUILD)/otlpull-sim
 
-.PHONY: deps deps-build deps-test deps-lint deps-fuzz deps-valgrind
+.PHONY: deps deps-build deps-demo deps-test deps-lint deps-fuzz deps-valgrind
 deps: ## install what building, testing and linting need, from Debian's packages
 	@./tests/lint/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT) $(DEPS_FUZZ) $(DEPS_VALGRIND)
 deps-build:
 	@./tests/lint/deps.sh $(DEPS_BUILD)
+deps-demo: deps-build
+	@./tests/lint/deps.sh $(DEPS_DEMO)
 deps-test: deps-build
 	@./tests/lint/deps.sh $(DEPS_TEST)
 deps-lint: deps-test
@@ -96,8 +100,8 @@ $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_ma
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: demo
-demo: all ## show it working: simulator, run, delivered records, status
-	@BUILD=$(BUILD) ./tests/demo.sh
+demo: all deps-demo ## show it working: simulator, run, delivered records, status
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/demo.sh
 
 .PHONY: test
 test: deps-test ## build with sanitizers, run unit, corpus and end-to-end tests
@@ -133,8 +137,8 @@ fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60)
 	done
 
 .PHONY: bench
-bench: all ## CPU and peak memory beside a program that moves the same bytes unread
-	@$(MAKE) --no-print-directory $(BUILD)/bench/floor
+bench: all deps-demo ## CPU and peak memory beside a program that moves the same bytes unread
+	@$(MAKE) --no-print-directory $(BUILD)/bench/floor $(BUILD)/bench/measure
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/bench/bench.sh
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
