@@ -102,13 +102,21 @@ static int wait_for_retry(struct fetch *f, struct attempts *a, int64_t deadline_
     return retry_wait(&a->retry, asked_ns, deadline_mono_ns, ERR_PLATFORM, err);
 }
 
+/* What neither a handshake nor a clock can tell of when a call arrived: a part of the period that
+ * costs little of the budget, and for short ones enough for a busy machine to take up a request. */
+static int64_t arrival_margin(int64_t period_ns)
+{
+    int64_t part_ns = period_ns / 100;
+    int64_t least_ns = period_ns / 20 < 50 * NS_PER_MS ? period_ns / 20 : 50 * NS_PER_MS;
+    return part_ns > least_ns ? part_ns : least_ns;
+}
+
 /* The platform counts a call when it arrives: at the latest when we had its answer, and hardly
- * later than one round trip after it was sent. The margin covers what a handshake cannot measure.
- */
+ * later than one round trip after it was sent. */
 static int64_t arrival_of(const struct fetch *f)
 {
-    int64_t margin_ns = f->source->rate.period_ns / 100;
-    int64_t arrived = f->reply.sent_mono_ns + f->reply.round_trip_ns + margin_ns;
+    int64_t arrived = f->reply.sent_mono_ns + f->reply.round_trip_ns +
+                      arrival_margin(f->source->rate.period_ns);
     return arrived < f->reply.answered_mono_ns ? arrived : f->reply.answered_mono_ns;
 }
 
