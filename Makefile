@@ -47,6 +47,13 @@ DEPS_VALGRIND := /usr/bin/valgrind=valgrind
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
+
+# All cores, unless the caller says how many (-j); a submake that is told twice complains.
+JOBS := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
+
+# `make V=1` shows the commands themselves.
+run = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);) $(2)
 
 .PHONY: help
 help: ## print this list
@@ -54,7 +61,7 @@ help: ## print this list
 
 .PHONY: all
 all: deps-build ## build otlpull and its simulator
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory $(JOBS) programs
 
 .PHONY: programs
 programs: $(BUILD)/otlpull $(BUILD)/otlpull-sim
@@ -77,25 +84,25 @@ deps-valgrind: deps-test
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call run,CC,$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@)
 
 $(BUILD)/libotlpull.a: $(call obj,$(LIB_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call run,AR,$(AR) rcs $@ $^)
 
 $(BUILD)/otlpull: $(call obj,$(CMD_SRC)) $(BUILD)/libotlpull.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@)
 
 $(BUILD)/otlpull-sim: $(call obj,$(SIM_SRC)) $(BUILD)/libotlpull.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(SIM_LIBS) $(LIBS) -o $@
+	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ $(SIM_LIBS) $(LIBS) -o $@)
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libotlpull.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@)
 
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(BUILD)/libotlpull.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -105,7 +112,7 @@ demo: all deps-demo ## show it working: simulator, run, delivered records, statu
 
 .PHONY: test
 test: deps-test ## build with sanitizers, run unit, corpus and end-to-end tests
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitized CFLAGS="-O1 -g -fno-omit-frame-pointer \
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/sanitized CFLAGS="-O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all" tests-built
 	@BUILD=$(BUILD)/sanitized PYTHON=$(PYTHON) ./tests/run.sh
 
@@ -114,13 +121,13 @@ tests-built: programs $(UNIT_BIN) $(REPLAY)
 
 .PHONY: sanitize
 sanitize: test deps-valgrind ## the tests under ASan and UBSan, and again under valgrind
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g" tests-built
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/valgrind CFLAGS="-O1 -g" tests-built
 	@BUILD=$(BUILD)/valgrind PYTHON=$(PYTHON) VALGRIND=1 ./tests/run.sh
 
 .PHONY: lint
 lint: deps-lint ## clang-tidy, cppcheck, include directions, format, warnings as errors
 	@BUILD=$(BUILD) ./tests/lint/lint.sh $(ALL_SRC)
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/werror WERROR=-Werror tests-built
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/werror WERROR=-Werror tests-built
 
 .PHONY: check
 check: lint test sanitize ## lint, test, sanitize: what a commit must pass
@@ -138,12 +145,12 @@ fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60)
 
 .PHONY: bench
 bench: all deps-demo ## CPU and peak memory beside a program that moves the same bytes unread
-	@$(MAKE) --no-print-directory $(BUILD)/bench/floor $(BUILD)/bench/measure
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/floor $(BUILD)/bench/measure
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/bench/bench.sh
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@)
 
 .PHONY: format
 format: deps-lint ## lay out all C files by .clang-format
