@@ -31,6 +31,9 @@ void batch_init(struct batch *b, const struct source_config *source,
                                 source->scope_attributes.count };
     otlp_put_head(sink_of(&b->text), resource, source->resource.count, &scope);
     b->head_len = b->text.len;
+    otlp_put_tail(sink_of(&b->text));
+    b->tail_len = b->text.len - b->head_len;
+    batch_reset(b);
     free(resource);
     free(attributes);
 }
@@ -57,7 +60,7 @@ bool batch_add(struct batch *b, const struct otlp_record *record, uint64_t print
         normalize_record(record, observed, sink_of(&b->text));
     else
         buf_append(&b->text, record->text, record->len);
-    if (b->count > 0 && (b->text.full || b->text.len > b->max_bytes)) {
+    if (b->count > 0 && (b->text.full || b->text.len + b->tail_len > b->max_bytes)) {
         b->text.len = before;
         b->text.full = false;
         return false;

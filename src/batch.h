@@ -28,7 +28,7 @@ struct batch_item {
 
 struct batch {
     struct buf text;
-    size_t head_len;
+    size_t head_len, tail_len;
     struct batch_item *items;
     size_t count, capacity;
     size_t max_records, max_bytes;

@@ -110,7 +110,8 @@ struct attempts {
     bool try_once; /* a 400 may still be a collector that is paused */
 };
 
-/* One attempt. LATER: with words in `err` on why, and what the collector asked for in `asked_ns`.
+/* One attempt. LATER and HALVE: with words in `err` on why, and what the collector asked for in
+ * `asked_ns`.
  */
 static enum verdict attempt(struct export *ex, struct attempts *a, const struct request *request,
                             bool halvable, int64_t *asked_ns, int64_t deadline_mono_ns,
@@ -135,14 +136,12 @@ static enum verdict attempt(struct export *ex, struct attempts *a, const struct 
     if (verdict != LATER)
         return verdict;
     a->unavailable += ex->reply.status == 503;
-    if (a->unavailable > 1 && halvable)
-        return HALVE;
     retry_after(&ex->reply, clock_unix_ns(ex->clk), asked_ns);
     struct buf url = BUF_INIT(ERROR_TEXT_BYTES);
     url_for_show(ex->config->url, &url);
     error_set(err, ERR_RETRY, "POST %s: %d", buf_text(&url), ex->reply.status);
     buf_release(&url);
-    return LATER;
+    return a->unavailable > 1 && halvable ? HALVE : LATER;
 }
 
 /* Send one body until there is a verdict on it that time will not change. */
@@ -163,7 +162,7 @@ static enum verdict send_body(struct export *ex, struct bytes body, bool halvabl
     do {
         int64_t asked_ns = 0;
         verdict = attempt(ex, &a, &request, halvable, &asked_ns, deadline_mono_ns, &why);
-        if (verdict == LATER &&
+        if ((verdict == LATER || verdict == HALVE) &&
             retry_wait(&a.retry, asked_ns, deadline_mono_ns, ERR_COLLECTOR, &why))
             verdict = GIVEN_UP;
     } while (verdict == LATER);

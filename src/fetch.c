@@ -6,6 +6,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/base64.h"
 #include "retry.h"
 
 #define REDIRECTS_MAX 5
@@ -72,24 +73,42 @@ static void name_call(const struct attempts *a, struct error *err)
     buf_release(&url);
 }
 
+static bool holds(struct bytes words, const char *secret)
+{
+    return secret && *secret && memmem(words.data, words.len, secret, strlen(secret));
+}
+
+/* Whether the platform's words quote a credential of ours, as it is or as it went over the wire. */
+static bool hold_secret(struct bytes words, const struct fetch *f, const struct request *r)
+{
+    const struct pairs *headers = &f->source->peer.headers;
+    bool yes = holds(words, r->password) || holds(words, r->bearer);
+    for (size_t i = 0; i < headers->count && !yes; i++)
+        yes = holds(words, headers->items[i].value);
+    if (r->username && !yes) {
+        struct buf plain = BUF_INIT(65536), coded = BUF_INIT(131072);
+        buf_printf(&plain, "%s:%s", r->username, r->password);
+        base64_append(&coded, buf_text(&plain), plain.len);
+        yes = holds(words, buf_text(&coded));
+        buf_release(&plain);
+        buf_release(&coded);
+    }
+    return yes;
+}
+
 /* The platform's own words on a request that it finds wrong: they are about the request, not about
- * a record. Nothing is shown where they could quote a credential. */
+ * a record. */
 static void add_words(const struct fetch *f, const struct attempts *a, struct error *err)
 {
     struct bytes words = buf_bytes(&f->reply.body);
-    const char *secrets[] = { a->request.password, a->request.bearer, "Basic ", "Bearer " };
     char shown[WORDS_SHOWN + 1];
     size_t len = words.len < WORDS_SHOWN ? words.len : WORDS_SHOWN;
-    for (size_t i = 0; i < COUNT(secrets); i++) {
-        if (secrets[i] && memmem(words.data, words.len, secrets[i], strlen(secrets[i])))
-            return;
-    }
+    if (len == 0 || hold_secret(words, f, &a->request))
+        return;
     for (size_t i = 0; i < len; i++)
         shown[i] = words.data[i] >= ' ' && words.data[i] <= '~' ? words.data[i] : ' ';
     shown[len] = '\0';
-    if (len > 0)
-        error_set(err, err->kind, "%d: the request is refused; it says: %s", f->reply.status,
-                  shown);
+    error_set(err, err->kind, "%d: the request is refused; it says: %s", f->reply.status, shown);
 }
 
 /* Wait before the next attempt; -1 with `err` as the final word where there is none. */
@@ -111,8 +130,8 @@ static int64_t arrival_margin(int64_t period_ns)
     return part_ns > least_ns ? part_ns : least_ns;
 }
 
-/* The platform counts a call when it arrives: at the latest when we had its answer, and hardly
- * later than one round trip after it was sent. */
+/* The platform counts an answered call when it arrives: at the latest when we had the answer, and
+ * hardly later than one round trip after it was sent. */
 static int64_t arrival_of(const struct fetch *f)
 {
     int64_t arrived = f->reply.sent_mono_ns + f->reply.round_trip_ns +
@@ -122,13 +141,14 @@ static int64_t arrival_of(const struct fetch *f)
 
 static int call(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns, struct error *err)
 {
-    int permit;
+    struct permit permit;
     if (limiter_acquire(f->limiter, deadline_mono_ns, &permit, err))
         return -1;
     f->calls++;
     a->retry.count++;
+    a->request.send_before_mono_ns = permit.send_before_mono_ns;
     int rc = http_send(f->http, &a->request, &f->reply, deadline_mono_ns, err);
-    limiter_done(f->limiter, permit, arrival_of(f));
+    limiter_done(f->limiter, &permit, rc ? f->reply.answered_mono_ns : arrival_of(f));
     return rc;
 }
 
@@ -268,9 +288,17 @@ int fetch_query(const struct fetch *f, const struct span *span, uint64_t *query,
     const struct stream *st = &f->source->stream;
     struct request request = REQUEST_INIT;
     struct cursor first = { .text = BUF_INIT(CURSOR_MAX) };
+    XXH3_state_t hash;
     int rc = st->type->request(st, span, &first, &request, err);
+    XXH3_64bits_reset(&hash);
+    XXH3_64bits_update(&hash, buf_text(&request.url), request.url.len);
+    /* Of a long list the first request may hold a part. */
+    for (size_t i = 0; st->type->fields[i].name; i++) {
+        for (size_t j = 0; j < st->settings[i].list_count; j++)
+            XXH3_64bits_update(&hash, st->settings[i].list[j], strlen(st->settings[i].list[j]) + 1);
+    }
     if (rc == 0)
-        *query = XXH3_64bits(buf_text(&request.url), request.url.len);
+        *query = XXH3_64bits_digest(&hash);
     request_release(&request);
     return rc;
 }

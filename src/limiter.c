@@ -91,6 +91,18 @@ static int64_t hold_ns(const struct limiter *l)
     return l->period_ns < HOLD_MOST_NS ? l->period_ns : HOLD_MOST_NS;
 }
 
+/* From when on a permit that was reserved ahead is too near its end to be used: the request may
+ * first have to connect, and must arrive before that. */
+static int64_t stale_ns(const struct limiter *l)
+{
+    return hold_ns(l) / 2;
+}
+
+static int64_t travel_ns(const struct limiter *l)
+{
+    return hold_ns(l) / 10;
+}
+
 static void add_other(struct limiter *l, uint64_t run, int64_t at_mono_ns)
 {
     if (l->others_count == l->others_capacity) {
@@ -187,7 +199,7 @@ static int count_calls(struct limiter *l, int64_t now, int64_t *next_mono_ns)
         if (slot->use == FLYING) { /* counts until it is over, and then from its arrival */
             slot->at_mono_ns = now + hold_ns(l);
             *next_mono_ns = sooner(*next_mono_ns, now + LOOK_AGAIN_NS);
-        } else if (slot->use == READY && slot->at_mono_ns <= now) {
+        } else if (slot->use == READY && slot->at_mono_ns - stale_ns(l) <= now) {
             slot->use = FREE; /* kept too long: it may no longer be used */
         } else if (slot->use == DONE && slot->at_mono_ns + l->period_ns <= now) {
             slot->use = FREE;
@@ -205,7 +217,7 @@ static int take_ready(struct limiter *l, int64_t now)
     if (l->not_before_mono_ns > now)
         return -1;
     for (int i = 0; i < l->calls; i++) {
-        if (l->slots[i].use == READY && l->slots[i].at_mono_ns > now) {
+        if (l->slots[i].use == READY && l->slots[i].at_mono_ns - stale_ns(l) > now) {
             l->slots[i].use = FLYING;
             return i;
         }
@@ -270,24 +282,23 @@ out:
     return rc;
 }
 
-int limiter_acquire(struct limiter *l, int64_t deadline_mono_ns, int *permit, struct error *err)
+int limiter_acquire(struct limiter *l, int64_t deadline_mono_ns, struct permit *out,
+                    struct error *err)
 {
     for (;;) {
         int64_t wake_mono_ns = 0;
+        int rc = 0;
         pthread_mutex_lock(&l->mutex);
         int slot = take_ready(l, clock_mono_ns(l->clk));
-        int rc = 0;
         if (slot < 0) {
             rc = synchronize(l, true, &wake_mono_ns, err);
             slot = rc ? -1 : take_ready(l, clock_mono_ns(l->clk));
         }
+        if (slot >= 0)
+            *out = (struct permit){ slot, l->slots[slot].at_mono_ns - travel_ns(l) };
         pthread_mutex_unlock(&l->mutex);
-        if (rc)
-            return -1;
-        if (slot >= 0) {
-            *permit = slot;
-            return 0;
-        }
+        if (rc || slot >= 0)
+            return rc;
         if (wake_mono_ns > deadline_mono_ns)
             return error_set(err, ERR_DEADLINE, "the next call may begin only past the deadline");
         if (!clock_sleep_until(l->clk, wake_mono_ns))
@@ -295,10 +306,10 @@ int limiter_acquire(struct limiter *l, int64_t deadline_mono_ns, int *permit, st
     }
 }
 
-void limiter_done(struct limiter *l, int permit, int64_t arrived_mono_ns)
+void limiter_done(struct limiter *l, const struct permit *permit, int64_t arrived_mono_ns)
 {
     pthread_mutex_lock(&l->mutex);
-    l->slots[permit] = (struct slot){ DONE, arrived_mono_ns };
+    l->slots[permit->slot] = (struct slot){ DONE, arrived_mono_ns };
     pthread_mutex_unlock(&l->mutex);
 }
 

@@ -24,12 +24,18 @@ struct limiter *limiter_create(struct store *store, struct clock *clk, const cha
 
 const char *limiter_key(const struct limiter *l);
 
+struct permit {
+    int slot;
+    int64_t send_before_mono_ns; /* later it is worth nothing: other runs no longer count it */
+};
+
 /* Sleep until one more call may begin, note it in the store, and give its permit. If that moment
  * lies past the deadline: note nothing, do not sleep, ERR_DEADLINE. ERR_STATE, ERR_STOPPED. */
-int limiter_acquire(struct limiter *l, int64_t deadline_mono_ns, int *permit, struct error *err);
+int limiter_acquire(struct limiter *l, int64_t deadline_mono_ns, struct permit *out,
+                    struct error *err);
 
 /* The call of this permit is over; the platform counted it at `arrived_mono_ns` at the latest. */
-void limiter_done(struct limiter *l, int permit, int64_t arrived_mono_ns);
+void limiter_done(struct limiter *l, const struct permit *permit, int64_t arrived_mono_ns);
 
 /* The platform says: none before `until_mono_ns`. Holds for every run; ERR_STATE. */
 int limiter_hold(struct limiter *l, int64_t until_mono_ns, struct error *err);

@@ -270,17 +270,20 @@ static int advance(struct line *ln, struct error *err)
 }
 
 /* Drain the window's pages, from where `at` is. A cursor that the platform refuses costs one
- * reading of the window from its beginning. */
-static int read_pages(struct line *ln, struct error *err)
+ * reading of the window from its beginning. `*reading`: an error is the platform's, and what was
+ * read before it still waits in the batch; else it is the collector's or the state's. */
+static int read_pages(struct line *ln, bool *reading, struct error *err)
 {
     bool begun_anew = false;
     int empty = 0;
     do {
         struct error why = { 0 };
+        *reading = true;
         if (fetch_page(&ln->fetch, &ln->span, &ln->at, &ln->page, ln->p->fetch_until_mono_ns,
                        &why)) {
             if (why.kind == ERR_INPUT && !begun_anew) {
                 begun_anew = true;
+                *reading = false;
                 if (flush(ln, err))
                     return -1;
                 begin_anew(ln);
@@ -295,15 +298,19 @@ static int read_pages(struct line *ln, struct error *err)
         if (empty > EMPTY_PAGES_MAX)
             return error_set(err, ERR_PLATFORM, "%d empty pages in a row, and a cursor with each",
                              empty);
-        if (batch_page(ln, err) || advance(ln, err))
+        *reading = false;
+        if (batch_page(ln, err))
+            return -1;
+        *reading = true;
+        if (advance(ln, err))
             return -1;
     } while (ln->at.more);
     return 0;
 }
 
 /* When reading ended in this error, what was read until then is still good: delivered and noted, so
- * that the next run goes on from there. Not where the collector or the state is what failed, or
- * where a signal leaves no time. */
+ * that the next run goes on from there. Not where a signal leaves no time, or the state has failed.
+ */
 static bool may_deliver_after(enum error_kind kind)
 {
     return kind == ERR_PLATFORM || kind == ERR_DEADLINE || kind == ERR_AUTH || kind == ERR_CONFIG;
@@ -313,9 +320,10 @@ static bool may_deliver_after(enum error_kind kind)
 static int pull_window(struct line *ln, struct error *err)
 {
     struct window_rules rules;
-    if (read_pages(ln, err)) {
+    bool reading;
+    if (read_pages(ln, &reading, err)) {
         struct error second = { 0 };
-        if (may_deliver_after(err->kind) && flush(ln, &second))
+        if (reading && may_deliver_after(err->kind) && flush(ln, &second))
             *err = second;
         return -1;
     }
@@ -454,6 +462,8 @@ static int pull_line(struct line *ln, struct error *err)
     if (rc == 0) {
         batch_init(&ln->batch, ln->source, &p->config->exporter);
         rc = pull_windows(ln, err);
+        if (rc == 0 && ln->refused.count > 0) /* another source may have been heard since */
+            rc = settle_refused(ln, err) || save(ln, err) ? -1 : 0;
         if (rc == 0 && ln->refused.count > 0)
             rc = error_set(err, ERR_COLLECTOR,
                            "the collector refuses all that it was sent (%d): %zu records one by "

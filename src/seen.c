@@ -145,7 +145,7 @@ bool seen_admit(struct seen *s, uint64_t print, bool near)
     bool met = false;
     for (size_t i = s->older_count; i > 0 && !met; i--)
         met = meet(&s->older[i - 1], print);
-    if (s->current_count == SEEN_MAX)
+    if (s->current_count >= (near ? 2 * SEEN_MAX : SEEN_MAX))
         return !met;
     if (s->current_count == s->current_capacity) {
         s->current_capacity = s->current_capacity ? s->current_capacity * 3 / 2 : 1024;

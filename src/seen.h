@@ -20,8 +20,9 @@
 
 #include "state/state.h"
 
-#define SEEN_SMALL ((size_t)1 << 12)
-/* Noted of one window at most: reading what comes beyond again may send it twice, and lose none. */
+#define SEEN_SMALL ((size_t)1 << 17)
+/* Noted of one window at most, and as many again that are near its end: reading what comes beyond
+ * again may send it twice, and lose none. */
 #define SEEN_MAX ((size_t)1 << 20)
 
 /* How often a print may be met; a slot of count 0 is empty. */

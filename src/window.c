@@ -22,7 +22,7 @@ int64_t window_due(int64_t now_unix_ns, int64_t lag_ns)
 int64_t window_begin(int64_t now_unix_ns, int64_t lookback_ns, const struct window_rules *rules)
 {
     int64_t begin = whole_ms(now_unix_ns - lookback_ns);
-    int64_t earliest = edge(now_unix_ns, rules);
+    int64_t earliest = time_add(edge(now_unix_ns, rules), WINDOW_MARGIN_NS);
     return begin > earliest ? begin : earliest;
 }
 

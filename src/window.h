@@ -24,7 +24,8 @@ struct window_rules {
 /* The end of what is due at `now`: lag before it, on a whole millisecond. */
 int64_t window_due(int64_t now_unix_ns, int64_t lag_ns);
 
-/* Where a source that has no checkpoint begins. */
+/* Where a source that has no checkpoint begins: so far from the edge that a slow first run loses
+ * nothing to it. */
 int64_t window_begin(int64_t now_unix_ns, int64_t lookback_ns, const struct window_rules *rules);
 
 /* Whether the platform still has all of a span, at least for the margin. */

@@ -122,8 +122,8 @@ static void close_limiters(struct crew *c)
 {
     for (size_t i = 0; i < c->limiter_count; i++) {
         struct error err = { 0 };
-        if (limiter_close(c->limiters[i], &err) == 0)
-            continue;
+        if (limiter_close(c->limiters[i], &err) == 0 || err.kind == ERR_STOPPED)
+            continue; /* stopped: what it held counts as used, and lapses by itself */
         diag_say(c->pull.diag, DIAG_ERROR, "%s", err.text);
         c->summary.exit_code = error_worse_exit_code(c->summary.exit_code,
                                                      error_exit_code(err.kind));

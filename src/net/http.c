@@ -23,7 +23,8 @@ struct call {
     struct http *h;
     struct reply *reply;
     int sent;
-    bool too_long;
+    int64_t send_before_mono_ns;
+    bool too_late, too_long;
 };
 
 int http_global_init(struct error *err)
@@ -109,7 +110,9 @@ static int on_send(void *to, char *peer_ip, char *own_ip, int peer_port, int own
     if (call->sent++ > 0)
         return CURL_PREREQFUNC_ABORT;
     call->reply->sent_mono_ns = clock_mono_ns(call->h->options.clk);
-    return CURL_PREREQFUNC_OK;
+    call->too_late = call->send_before_mono_ns &&
+                     call->reply->sent_mono_ns >= call->send_before_mono_ns;
+    return call->too_late ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static void set_tls(CURL *easy, const struct tls_config *tls)
@@ -172,6 +175,7 @@ static void set_request(struct http *h, const struct request *r, struct call *ca
     curl_easy_setopt(easy, CURLOPT_URL, buf_text(&r->url));
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* wait for no name server past the deadline */
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "otlpull/" OTLPULL_VERSION);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
@@ -236,13 +240,13 @@ static enum error_kind kind_of(CURLcode rc)
 {
     switch (rc) {
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_NOTFOUND:
         return ERR_CONFIG;
     case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the answer: the URL's is http or https */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR:
@@ -257,6 +261,8 @@ static int explain(const struct http *h, const struct call *call, CURLcode rc, s
     if (call->too_long)
         return error_set(err, ERR_INPUT, "answer over %zu bytes (max_response_bytes)",
                          h->options.peer->max_response_bytes);
+    if (call->too_late)
+        return error_set(err, ERR_RETRY, "connecting took longer than a permit for a call lasts");
     if (call->sent > 1)
         return error_set(err, ERR_RETRY, "the connection broke before an answer");
     const char *hint = "";
@@ -296,7 +302,9 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
               int64_t deadline_mono_ns, struct error *err)
 {
     const struct peer_config *peer = h->options.peer;
-    struct call call = { .h = h, .reply = out };
+    struct call call = { .h = h,
+                         .reply = out,
+                         .send_before_mono_ns = request->send_before_mono_ns };
     struct curl_slist *headers = NULL;
     int64_t now = clock_mono_ns(h->options.clk);
     int64_t give_up = peer->timeout_ns ? time_add(now, peer->timeout_ns) : TIME_FOREVER;

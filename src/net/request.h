@@ -46,6 +46,7 @@ struct request {
     struct bytes body;        /* POST where data is set, else GET */
     const char *content_type; /* of the body */
     const char *content_encoding;
+    int64_t send_before_mono_ns; /* it must not set out later; 0: whenever */
 };
 
 #define REQUEST_INIT                                                                               \

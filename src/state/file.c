@@ -18,7 +18,8 @@ struct file_store {
     struct store store; /* first, so that one is the other */
     struct clock *clk;
     char *path;
-    int dir; /* -1: not there (reading only) */
+    int dir;       /* -1: only to be read, and could not be opened, ... */
+    int dir_errno; /* ... for this reason */
 };
 
 struct store_lock {
@@ -90,8 +91,10 @@ static int file_get(struct store *store, const char *name, struct buf *out,
     struct stat st;
     int rc = -1;
     *version = (struct store_version){ { 0 } };
-    if (s->dir < 0)
-        return 0;
+    if (s->dir < 0) {
+        errno = s->dir_errno;
+        return errno == ENOENT ? 0 : fail(s, name, "cannot be opened", ERR_STATE, err);
+    }
     int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? 0 : fail(s, name, "cannot be opened", ERR_STATE, err);
@@ -200,16 +203,18 @@ static int file_append(struct store *store, const char *name, struct bytes conte
 {
     struct file_store *s = self_of(store);
     struct stat st;
+    char last = '\n';
     int rc = -1;
-    int fd = openat(s->dir, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = openat(s->dir, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail(s, name, "cannot be created", ERR_STATE, err);
-    if (fstat(fd, &st))
+    if (fstat(fd, &st) || (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1))
         fail(s, name, "cannot be read", ERR_STATE, err);
     else if ((size_t)st.st_size + content.len > max_bytes)
         error_set(err, ERR_STATE, "state %s/%s: would pass %zu bytes: replay or remove it", s->path,
                   name, max_bytes);
-    else if (write_all(fd, content) || fsync(fd) || fsync(s->dir)) {
+    else if ((last != '\n' && write_all(fd, BYTES("\n"))) || /* a power loss cut a line */
+             write_all(fd, content) || fsync(fd) || fsync(s->dir)) {
         fail(s, name, "cannot be written", ERR_STATE, err);
         if (ftruncate(fd, st.st_size)) /* no half line for the next one to continue */
             error_within(err, "and cannot be cut back");
@@ -241,6 +246,7 @@ static struct file_store *create(const char *path, struct clock *clk)
     s->path = xstrdup(path);
     s->store.where = s->path;
     s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->dir_errno = errno;
     return s;
 }
 

@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,7 @@ void run_record_write(const struct run_record *run, struct buf *out)
 
 void state_write(const struct source_state *st, struct buf *out)
 {
+    assert(!st->unfinished || st->passed <= st->window_prints.count);
     buf_append_text(out, "{\"identity\":");
     jread_quote(out, st->identity);
     if (st->started) {

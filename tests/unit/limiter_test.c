@@ -16,11 +16,11 @@ static struct limiter *make(struct world *w, int calls, int64_t period_ns)
 static int64_t one_call(struct world *w, struct limiter *l, int64_t takes_ns)
 {
     struct error err = { 0 };
-    int permit = -1;
+    struct permit permit;
     assert_int_equal(limiter_acquire(l, TIME_FOREVER, &permit, &err), 0);
     int64_t at = w->fake.mono_ns;
     fake_sleep(&w->fake.clk, at + takes_ns);
-    limiter_done(l, permit, at);
+    limiter_done(l, &permit, at);
     return at;
 }
 
@@ -83,7 +83,8 @@ static void what_a_killed_run_held_still_counts(void **state)
 {
     struct world *w = *state;
     struct error err = { 0 };
-    int permit, left = -1;
+    struct permit permit;
+    int left = -1;
     struct limiter *killed = make(w, 8, 60 * S);
     for (int i = 0; i < 3; i++)
         assert_int_equal(limiter_acquire(killed, TIME_FOREVER, &permit, &err), 0);
@@ -104,7 +105,7 @@ static void a_wait_past_the_deadline_is_not_begun(void **state)
     struct world *w = *state;
     struct error err = { 0 };
     struct limiter *l = make(w, 1, 60 * S);
-    int permit;
+    struct permit permit;
     one_call(w, l, 0);
     int64_t before = w->fake.mono_ns;
     check_i64(limiter_acquire(l, before + 59 * S, &permit, &err), -1);
@@ -112,7 +113,7 @@ static void a_wait_past_the_deadline_is_not_begun(void **state)
     check_i64(w->fake.mono_ns, before);
     check_i64(limiter_acquire(l, before + 61 * S, &permit, &err), 0);
     check_i64(w->fake.mono_ns - before >= 60 * S, true);
-    limiter_done(l, permit, w->fake.mono_ns);
+    limiter_done(l, &permit, w->fake.mono_ns);
     w->fake.stop = true;
     check_i64(limiter_acquire(l, TIME_FOREVER, &permit, &err), -1);
     check_i64(err.kind, ERR_STOPPED);
