@@ -21,7 +21,6 @@ struct clock {
     bool (*stopped)(struct clock *clk);
     /* Read end of what becomes readable at a stop, for those who poll; -1: there is none. */
     int stop_fd;
-    void *self;
 };
 
 /* The system's clock. `stop_fd` becomes readable (and stays so) when sleeps shall end early; -1 for

@@ -96,7 +96,6 @@ static size_t on_header(char *data, size_t size, size_t count, void *to)
     struct bytes line = { data, size * count };
     keep_header(line, "Retry-After", reply->retry_after, sizeof(reply->retry_after));
     keep_header(line, "X-RateLimit-Reset", reply->ratelimit_reset, sizeof(reply->ratelimit_reset));
-    keep_header(line, "Date", reply->date, sizeof(reply->date));
     keep_header(line, "Location", reply->location, sizeof(reply->location));
     return line.len;
 }

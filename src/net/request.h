@@ -69,7 +69,6 @@ struct reply {
     struct buf body;                    /* decompressed; at most the peer's max_response_bytes */
     char retry_after[REPLY_HEADER_MAX]; /* headers as sent, "" where absent */
     char ratelimit_reset[REPLY_HEADER_MAX]; /* X-RateLimit-Reset */
-    char date[REPLY_HEADER_MAX];
     char location[2048];
     int64_t sent_mono_ns;     /* the request set out: the peer saw it then or later, ... */
     int64_t answered_mono_ns; /* ... and not after this */

@@ -42,7 +42,7 @@ static inline bool fake_sleep(struct clock *clk, int64_t until_mono_ns)
 
 static inline struct fake_clock fake_clock(void)
 {
-    struct clock clk = { fake_unix, fake_mono, fake_sleep, fake_stopped, -1, NULL };
+    struct clock clk = { fake_unix, fake_mono, fake_sleep, fake_stopped, -1 };
     return (struct fake_clock){ clk, INT64_C(1762930800) * NS_PER_S, 5000 * NS_PER_S, false };
 }
 
