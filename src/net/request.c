@@ -13,15 +13,6 @@ struct pair *pairs_add(struct pairs *list, const char *key, const char *value)
     return added;
 }
 
-const char *pairs_get(const struct pairs *list, const char *key)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].key, key) == 0)
-            return list->items[i].value;
-    }
-    return NULL;
-}
-
 void pairs_release(struct pairs *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -20,7 +20,6 @@ struct pairs {
 };
 
 struct pair *pairs_add(struct pairs *list, const char *key, const char *value); /* copies both */
-const char *pairs_get(const struct pairs *list, const char *key);               /* NULL: absent */
 void pairs_release(struct pairs *list);
 
 struct tls_config {
