@@ -65,6 +65,7 @@ all: deps-build ## build otlpull and its simulator
 
 .PHONY: programs
 programs: $(BUILD)/otlpull $(BUILD)/otlpull-sim
+	@:
 
 .PHONY: deps deps-build deps-demo deps-test deps-lint deps-fuzz deps-valgrind
 deps: ## install what building, testing and linting need, from Debian's packages

@@ -20,6 +20,9 @@ static const char usage[] =
     "  -c, --config FILE      otherwise $OTLPULL_CONFIG, /etc/otlpull/otlpull.yaml, or the\n"
     "                         environment alone\n"
     "  --source NAME          only this source; may be repeated\n"
+    "  --deadline DURATION    run: stop in good order before it\n"
+    "  --dry-run              run: print what would be sent; send nothing\n"
+    "  --json                 status: as JSON\n"
     "  --log-level LEVEL      debug, info, warn or error\n"
     "  --log-format FORMAT    text or json\n"
     "  --quiet                nothing but warnings and errors\n"
@@ -53,11 +56,11 @@ static const char exit_help[] =
     "   0  all that was due is delivered; or the deadline came first, or another run holds the "
     "lock\n"
     "  64  usage\n"
-    "  69  the collector could not be reached, or refused past its retries; later may do\n"
+    "  69  the collector could not be reached, or refused past its retries; worth retrying\n"
     "  70  a defect of otlpull\n"
     "  73  the state cannot be created\n"
     "  74  the state cannot be read or written\n"
-    "  75  the platform failed past its retries, or answered nonsense; later may do\n"
+    "  75  the platform failed past its retries, or answered nonsense; worth retrying\n"
     "  77  credentials refused by the platform or the collector\n"
     "  78  configuration, or no such app or environment\n";
 

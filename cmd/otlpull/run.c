@@ -23,10 +23,11 @@ static void say_summary(const struct app *app, const struct run_summary *sum)
         { "bytes", NULL, n->bytes },       { "seconds", seconds, 0 },
         { "backlog", backlog, 0 },         { "exit", NULL, sum->exit_code },
     };
-    const char *what = sum->stopped     ? "run stopped by a signal, progress is kept"
-                       : sum->exit_code ? "run failed"
-                       : sum->deadline  ? "run ended by its deadline, progress is kept"
-                                        : "run complete";
+    const char *what = sum->stopped         ? "run stopped by a signal, progress is kept"
+                       : sum->exit_code     ? "run failed"
+                       : sum->deadline      ? "run ended by its deadline, progress is kept"
+                       : app->flags.dry_run ? "run printed, and sent nothing"
+                                            : "run complete";
     diag_event(&app->diag, DIAG_INFO, what, fields, COUNT(fields));
 }
 
