@@ -38,7 +38,7 @@ DEPS_BUILD := /usr/bin/cc=gcc /usr/include/stdio.h=libc6-dev /usr/bin/curl-confi
 	/usr/include/xxhash.h=libxxhash-dev /usr/include/microhttpd.h=libmicrohttpd-dev \
 	/usr/bin/pkg-config=pkgconf
 DEPS_TEST := /usr/include/cmocka.h=libcmocka-dev /usr/bin/python3=python3 \
-	/usr/bin/pytest-3=python3-pytest
+	/usr/bin/pytest-3=python3-pytest /usr/bin/openssl=openssl
 DEPS_DEMO := /usr/bin/python3=python3
 DEPS_LINT := /usr/bin/clang-tidy=clang-tidy /usr/bin/cppcheck=cppcheck /usr/bin/clang-format=clang-format \
 	/usr/bin/shellcheck=shellcheck

@@ -5,8 +5,15 @@ import http.server
 import threading
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # a client may hang up, as one that does not trust us does
+
+
 class Stub:
-    def __init__(self):
+    def __init__(self, tls=None):
         self.requests = []  # path and headers of each
         self.answers = {}  # beginning of a path: status, headers, body
         stub = self
@@ -31,14 +38,16 @@ class Stub:
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.server = Server(("127.0.0.1", 0), Handler)
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_port}"
 
 
 @contextlib.contextmanager
-def stub():
-    one = Stub()
+def stub(tls=None):
+    """A server until the end of the block; `tls` is the ssl context of one that speaks it."""
+    one = Stub(tls)
     thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

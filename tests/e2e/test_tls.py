@@ -1,0 +1,76 @@
+"""TLS to the platform and to the collector: whom we trust, and who we say that we are."""
+
+import contextlib
+import ssl
+import subprocess
+
+import pytest
+from stub import stub
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """An authority of our own, and what it signed: a server on loopback, a client."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test authority",
+            "-keyout", "ca.key", "-out", "ca.pem")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    for name in ["server", "client"]:
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "2", "-extfile", "names", "-out", f"{name}.pem")
+    return folder
+
+
+@contextlib.contextmanager
+def server(certificates, answer, want_client=False, newest=None):
+    """A server that gives this answer to whatever it is asked; yields its address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    if want_client:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificates / "ca.pem")
+    if newest:
+        context.maximum_version = newest
+    with stub(context) as one:
+        one.answers["/"] = (200, {}, answer)
+        yield one.url
+
+
+EMPTY = b'{"appLogs":[]}'
+
+
+def test_platform(setup, certificates):
+    sim, pull = setup("--records", 10)
+    with server(certificates, EMPTY) as pull.source["endpoint"]:
+        pull.run(code=75).says("tls.ca_file")  # an authority that nobody knows
+        pull.source["tls"] = {"ca_file": str(certificates / "ca.pem")}
+        assert pull.run().summary["windows"] != "0"
+        pull.source["tls"] = {"insecure_skip_verify": True}
+        pull.run()
+        pull.source["tls"] = {"ca_file": str(certificates / "nowhere.pem")}
+        pull.run(code=78).says("tls.ca_file")
+
+
+def test_collector(setup, certificates):
+    sim, pull = setup("--hours", 1, "--records", 10)
+    with server(certificates, b"{}", want_client=True) as pull.exporter["endpoint"]:
+        pull.exporter["tls"] = {"ca_file": str(certificates / "ca.pem")}
+        pull.run(code=69)  # it wants to know who we are
+        pull.exporter["tls"]["cert_file"] = str(certificates / "client.pem")
+        pull.exporter["tls"]["key_file"] = str(certificates / "client.key")
+        assert pull.run().summary["exported"] == "10"
+
+
+def test_least_version(setup, certificates):
+    sim, pull = setup("--records", 10)
+    with server(certificates, EMPTY, newest=ssl.TLSVersion.TLSv1_2) as pull.source["endpoint"]:
+        pull.source["tls"] = {"ca_file": str(certificates / "ca.pem"), "min_version": "1.3"}
+        pull.run(code=75)
+        pull.source["tls"]["min_version"] = "1.2"
+        pull.run()
