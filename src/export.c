@@ -118,7 +118,6 @@ static enum verdict attempt(struct export *ex, struct attempts *a, const struct 
                             struct error *err)
 {
     a->retry.count++;
-    ex->counts.requests++;
     if (http_send(ex->http, request, &ex->reply, deadline_mono_ns, err)) {
         if (err->kind == ERR_RETRY)
             return LATER;
@@ -167,6 +166,8 @@ static enum verdict send_body(struct export *ex, struct bytes body, bool halvabl
             verdict = GIVEN_UP;
     } while (verdict == LATER);
 out:
+    if (a.retry.count > 1)
+        ex->counts.retries += a.retry.count - 1;
     if (verdict == GIVEN_UP)
         *err = why;
     request_release(&request);

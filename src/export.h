@@ -29,7 +29,7 @@ struct refusal {
 struct export_counts {
     int64_t accepted, rejected; /* records; rejected by name, in a partial success */
     int64_t bytes;              /* of accepted requests' bodies, as they went over the wire */
-    int64_t requests;
+    int64_t retries;            /* requests with a body that was sent before */
 };
 
 struct export

@@ -277,6 +277,8 @@ int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at
     int rc = st->type->request(st, span, at, &a.request, &why); /* fails: no cursor of ours */
     while (rc == 0 && !done)
         rc = attempt(f, &a, at, out, &done, deadline_mono_ns, &why);
+    if (a.retry.count > 1)
+        f->retries += a.retry.count - 1;
     if (rc)
         *err = why;
     request_release(&a.request);

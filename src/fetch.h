@@ -17,7 +17,8 @@ struct fetch {
     struct limiter *limiter;
     struct http *http;
     struct clock *clk;
-    int64_t calls; /* requests made */
+    int64_t calls;   /* requests made */
+    int64_t retries; /* of these, those that came after another for the same page */
     struct reply reply;
 };
 

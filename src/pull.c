@@ -487,10 +487,13 @@ int pull_source(const struct pull *p, const struct source_config *source, struct
                        .page = PAGE_INIT,
                        .state = SOURCE_STATE_INIT,
                        .at = { .text = BUF_INIT(CURSOR_MAX) } };
+    int64_t retries_before = ex->counts.retries;
     fetch_init(&ln.fetch, source, limiter, api, p->clk);
     int rc = pull_line(&ln, err);
     int64_t backlog_ns = ln.due_unix_ns - ln.state.checkpoint_unix_ns;
-    *out = (struct pull_result){ .counts = ln.counts };
+    *out = (struct pull_result){
+        .counts = ln.counts, .retries = ln.fetch.retries + ex->counts.retries - retries_before
+    };
     if (ln.state.started && backlog_ns > 0)
         out->backlog_ns = backlog_ns;
     fetch_release(&ln.fetch);

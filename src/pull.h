@@ -28,6 +28,7 @@ struct pull {
 
 struct pull_result {
     struct run_counts counts;
+    int64_t retries;    /* requests to either side that had to be made again */
     int64_t backlog_ns; /* what is due and not fetched yet */
 };
 

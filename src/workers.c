@@ -51,6 +51,7 @@ static void account(struct crew *c, const struct pull_result *result, const stru
     sum->counts.calls += n->calls;
     sum->counts.windows += n->windows;
     sum->counts.bytes += n->bytes;
+    sum->retries += result->retries;
     sum->sources += err->kind != ERR_LOCKED;
     if (result->backlog_ns > sum->backlog_ns)
         sum->backlog_ns = result->backlog_ns;

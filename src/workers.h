@@ -10,6 +10,7 @@
 struct run_summary {
     struct run_counts counts;
     int64_t sources;    /* worked */
+    int64_t retries;    /* requests to either side that had to be made again */
     int64_t backlog_ns; /* the largest stretch of time that a source has still to fetch */
     int64_t elapsed_ns;
     int exit_code;

@@ -19,9 +19,10 @@ static void say_summary(const struct app *app, const struct run_summary *sum)
     const struct diag_field fields[] = {
         { "sources", NULL, sum->sources }, { "exported", NULL, n->exported },
         { "rejected", NULL, n->rejected }, { "duplicates", NULL, n->duplicates },
-        { "calls", NULL, n->calls },       { "windows", NULL, n->windows },
-        { "bytes", NULL, n->bytes },       { "seconds", seconds, 0 },
-        { "backlog", backlog, 0 },         { "exit", NULL, sum->exit_code },
+        { "calls", NULL, n->calls },       { "retries", NULL, sum->retries },
+        { "windows", NULL, n->windows },   { "bytes", NULL, n->bytes },
+        { "seconds", seconds, 0 },         { "backlog", backlog, 0 },
+        { "exit", NULL, sum->exit_code },
     };
     const char *what = sum->stopped         ? "run stopped by a signal, progress is kept"
                        : sum->exit_code     ? "run failed"

@@ -27,6 +27,7 @@ def test_passing(setup, action):
     result = pull.run()
     assert sim.whole() == 200
     assert result.summary["rejected"] == "0" and pull.dead_letters() == []
+    assert result.summary["retries"] == ("0" if action.startswith("delay") else "2")
     if "Retry-After" in action:
         times = [batch["unix_ns"] for batch in sim.batches()]
         assert times[2] - times[1] >= 10**9
