@@ -213,11 +213,13 @@ struct node *yaml_read(struct bytes text, struct arena *arena, struct faults *fa
         return NULL;
     }
     if (!yaml_parser_initialize(&parser))
-        return NULL;
+        out_of_memory();
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.len);
     while (!done && rc == 0) {
         yaml_event_t event;
         if (!yaml_parser_parse(&parser, &event)) {
+            if (parser.error == YAML_MEMORY_ERROR)
+                out_of_memory();
             refuse_syntax(&r, &parser, text);
             rc = -1;
             break;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Noreturn void out_of_memory(void)
+void out_of_memory(void)
 {
     fputs("otlpull: out of memory\n", stderr);
     _Exit(70);

@@ -58,6 +58,8 @@ struct bytes bytes_of(const char *text); /* NULL gives an empty one */
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_is(struct bytes a, const char *text);
 
+/* Memory that is never NULL: a process that has none left says so and ends with 70. */
+_Noreturn void out_of_memory(void);
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xreallocarray(void *old, size_t count, size_t size);

@@ -18,7 +18,9 @@ static bool only_space(const char *at, const char *end)
 struct json_object *jread_parse(struct bytes text, struct error *err)
 {
     struct json_tokener *tokener = json_tokener_new_ex(JREAD_MAX_DEPTH);
-    if (!tokener || text.len > INT_MAX) {
+    if (!tokener)
+        out_of_memory();
+    if (text.len > INT_MAX) {
         json_tokener_free(tokener);
         error_set(err, ERR_INPUT, "a JSON text of %zu bytes is too long", text.len);
         return NULL;
@@ -42,6 +44,12 @@ struct json_object *jread_parse(struct bytes text, struct error *err)
 void jread_release(struct json_object *document)
 {
     json_object_put(document);
+}
+
+bool jread_has(struct json_object *object, const char *key)
+{
+    return json_object_is_type(object, json_type_object) &&
+           json_object_object_get_ex(object, key, NULL);
 }
 
 struct json_object *jread_member(struct json_object *object, const char *key)
@@ -99,9 +107,13 @@ bool jread_time(struct json_object *object, const char *key, int64_t *unix_ns)
 void jread_quote(struct buf *out, const char *text)
 {
     struct json_object *string = json_object_new_string(text);
+    if (!string)
+        out_of_memory();
     size_t len = 0;
     const char *quoted = json_object_to_json_string_length(
         string, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    buf_append(out, quoted, quoted ? len : 0);
+    if (!quoted)
+        out_of_memory();
+    buf_append(out, quoted, len);
     json_object_put(string);
 }

@@ -22,6 +22,9 @@ void jread_release(struct json_object *document);
 /* A member, or NULL where `object` is none (NULL too) or has no such member, or it is null. */
 struct json_object *jread_member(struct json_object *object, const char *key);
 
+/* Whether there is such a member, null or not. */
+bool jread_has(struct json_object *object, const char *key);
+
 /* Elements of an array; 0 and NULL for anything else. */
 size_t jread_count(struct json_object *array);
 struct json_object *jread_at(struct json_object *array, size_t i);

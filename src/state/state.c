@@ -81,12 +81,15 @@ void state_write(const struct source_state *st, struct buf *out)
     assert(!st->unfinished || st->passed <= st->window_prints.count);
     buf_append_text(out, "{\"identity\":");
     jread_quote(out, st->identity);
-    if (st->started) {
-        buf_append_char(out, ',');
+    buf_append_char(out, ',');
+    if (st->started)
         write_time(out, "checkpoint", st->checkpoint_unix_ns);
-    }
+    else
+        buf_append_text(out, "\"checkpoint\":null");
     if (st->unfinished)
         write_window(out, st);
+    else
+        buf_append_text(out, ",\"window\":null");
     buf_append_text(out, ",\"sent\":[");
     for (size_t i = 0; i < st->older_count; i++) {
         buf_append_text(out, i ? ",{" : "{");
@@ -101,11 +104,11 @@ void state_write(const struct source_state *st, struct buf *out)
         write_time(out, "to", st->gaps[i].to_unix_ns);
         buf_append_char(out, '}');
     }
-    buf_append_char(out, ']');
-    if (st->last_run.started_unix_ns) {
-        buf_append_text(out, ",\"last_run\":");
+    buf_append_text(out, "],\"last_run\":");
+    if (st->last_run.started_unix_ns)
         run_record_write(&st->last_run, out);
-    }
+    else
+        buf_append_text(out, "null");
     buf_append_char(out, '}');
 }
 
@@ -203,7 +206,12 @@ static int read_run(struct json_object *from, struct run_record *out, struct err
 
 static int read_document(struct json_object *from, struct source_state *out, struct error *err)
 {
+    static const char *const members[] = { "checkpoint", "window", "sent", "gaps", "last_run" };
     const char *identity;
+    for (size_t i = 0; i < COUNT(members); i++) {
+        if (!jread_has(from, members[i]))
+            return bad(members[i], err);
+    }
     if (!jread_text(from, "identity", &identity) || strlen(identity) >= sizeof(out->identity))
         return bad("identity", err);
     memcpy(out->identity, identity, strlen(identity) + 1);
