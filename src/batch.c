@@ -94,6 +94,17 @@ struct bytes batch_body(struct batch *b, size_t from, size_t to, struct buf *scr
     return buf_bytes(scratch);
 }
 
+bool batch_print(struct batch *b, FILE *to)
+{
+    struct buf unused = BUF_INIT(0);
+    struct bytes body = batch_body(b, 0, b->count, &unused);
+    flockfile(to);
+    bool ok = fwrite(body.data, 1, body.len, to) == body.len && putc('\n', to) != EOF &&
+              fflush(to) == 0;
+    funlockfile(to);
+    return ok;
+}
+
 struct bytes batch_record(const struct batch *b, size_t i)
 {
     return (struct bytes){ b->text.data + b->items[i].at, b->items[i].len };

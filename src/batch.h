@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/buf.h"
 #include "config.h"
@@ -50,6 +51,9 @@ void batch_drop_last(struct batch *b);
 /* The request body of the records [from, to), from < to. Lives until the batch or `scratch`
  * changes. */
 struct bytes batch_body(struct batch *b, size_t from, size_t to, struct buf *scratch);
+
+/* The whole request body as one line, whoever prints beside us. False: it cannot be written. */
+bool batch_print(struct batch *b, FILE *to);
 
 /* One record's text. */
 struct bytes batch_record(const struct batch *b, size_t i);

@@ -12,13 +12,15 @@
 #include "batch.h"
 #include "config.h"
 #include "net/http.h"
+#include "wire.h"
 
 #define REFUSAL_WORDS 256
 
 /* Singles refused while nothing was ever accepted in this run: then the collector is at fault. */
 #define REFUSALS_BEFORE_ACCEPTANCE 10
 
-/* A record that was refused when it was sent alone. */
+/* A record that was refused when it was sent alone; or that could not be sent, as `encoding` cannot
+ * hold it: then status and words are what a receiver would say of it, a 400. */
 struct refusal {
     size_t index; /* in the batch */
     int status;
@@ -29,7 +31,7 @@ struct refusal {
 struct export_counts {
     int64_t accepted, rejected; /* records; rejected by name, in a partial success */
     int64_t bytes;              /* of accepted requests' bodies, as they went over the wire */
-    int64_t retries;            /* requests with a body that was sent before */
+    int64_t retries;            /* pauses after which records were sent again */
 };
 
 struct export
@@ -41,6 +43,8 @@ struct export
     struct export_counts counts;
     size_t refused_alone; /* while nothing was accepted */
     struct buf scratch, packed;
+    struct wire wire;
+    size_t sent_bytes; /* of the last body, on the wire */
     struct reply reply;
     struct refusal *refusals; /* of the last batch; also where an error ended it */
     size_t refusal_count, refusal_capacity;
@@ -51,7 +55,11 @@ void export_init(struct export *ex, const struct exporter_config *config, struct
 
 /* Send every record of the batch; each one's fate is noted in it, also on failure. 0: each is
  * delivered or refused. -1: ERR_COLLECTOR, ERR_AUTH, ERR_CONFIG, ERR_STOPPED; what is FATE_OPEN
- * then must come again. */
+ * then, the end of the batch, must come again.
+ *
+ * One record that is refused, wherever in a batch of n, costs at most 2 log2(n) requests more than
+ * none (where n is odd: log2(n + 1)): a body that got a 400 is sent once more, as that may be a
+ * collector that is paused, but in halves. */
 int export_batch(struct export *ex, struct batch *b, int64_t deadline_mono_ns, struct error *err);
 
 void export_release(struct export *ex);

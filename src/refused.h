@@ -3,20 +3,20 @@
 #ifndef OTLPULL_REFUSED_H
 #define OTLPULL_REFUSED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/diag.h"
 #include "base/error.h"
 #include "batch.h"
 #include "export.h"
 #include "state/store.h"
 
-/* A source's dead letters; past it nothing more is kept, and so nothing more is passed over. */
-#define DEAD_LETTERS_MAX ((size_t)256 << 20)
-
 struct refused_record {
     char *text;
     size_t len;
+    uint64_t print; /* its fingerprint, as `seen` counts it */
     int status;
     char words[REFUSAL_WORDS];
 };
@@ -28,6 +28,9 @@ struct refused {
 
 /* Copy what the last export_batch() refused of `b`. */
 void refused_take(struct refused *r, const struct batch *b, const struct export *ex);
+
+/* Warn of them, and what becomes of them. */
+void refused_say(const struct refused *r, const char *source, bool keep, const struct diag *diag);
 
 /* Append all of them, durably, to the dead letters of `source`. ERR_STATE. */
 int refused_keep(const struct refused *r, struct store *store, const char *source,

@@ -2,7 +2,8 @@
  * interface that an object store fits as well (put-if-unchanged is its conditional PUT).
  *
  * Names are of [A-Za-z0-9._-]. A document is replaced as a whole: after a power loss at any moment
- * the old or the new one is there. */
+ * the old or the new one is there. A journal may be too large to be held at once: it is appended to
+ * and read in pieces. */
 #ifndef OTLPULL_STATE_STORE_H
 #define OTLPULL_STATE_STORE_H
 
@@ -21,6 +22,7 @@ struct store_version {
 };
 
 struct store_lock;
+struct store_reader;
 
 struct store {
     const char *where; /* the path, for messages */
@@ -38,10 +40,24 @@ struct store {
     int (*lock)(struct store *s, const char *name, int64_t give_up_mono_ns, struct store_lock **out,
                 struct error *err);
     void (*unlock)(struct store *s, struct store_lock *lock); /* NULL is fine */
-    /* Append to a journal that is only ever appended to, durably; refuses, with ERR_STATE, to let
-     * it grow past `max_bytes`. */
+    /* Append to a journal, durably; refuses, with ERR_STATE, to let it grow past `max_bytes`. */
     int (*append)(struct store *s, const char *name, struct bytes content, size_t max_bytes,
                   struct error *err);
+    /* Begin to read a journal as it is now, whatever becomes of it meanwhile: `out`, and how long
+     * it is. There is none: 0, `out` NULL, no bytes. ERR_STATE. */
+    int (*open)(struct store *s, const char *name, struct store_reader **out, uint64_t *bytes,
+                struct error *err);
+    /* Append to `out` the next piece of it; nothing: that was the end. ERR_STATE. */
+    int (*read)(struct store *s, struct store_reader *reader, struct buf *out, struct error *err);
+    void (*end)(struct store *s, struct store_reader *reader); /* NULL is fine */
+    /* Put `with` in the place of a journal's bytes [from, to); one that becomes empty is removed.
+     * After a power loss at any moment it is the old or the new one. Nobody may append meanwhile:
+     * the caller holds the lock that those who append hold. ERR_STATE, with the old one in place.
+     */
+    int (*splice)(struct store *s, const char *name, uint64_t from, uint64_t to, struct bytes with,
+                  struct error *err);
+    /* Append to `out` each name that ends in `suffix`, a line each, sorted. ERR_STATE. */
+    int (*names)(struct store *s, const char *suffix, struct buf *out, struct error *err);
     void (*close)(struct store *s);
 };
 
