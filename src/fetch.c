@@ -139,26 +139,41 @@ static int64_t arrival_of(const struct fetch *f)
     return arrived < f->reply.answered_mono_ns ? arrived : f->reply.answered_mono_ns;
 }
 
+static void note_on_wire(const struct fetch *f, bool yes)
+{
+    if (f->on_wire)
+        f->on_wire(f->on_wire_arg, yes);
+}
+
 static int call(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns, struct error *err)
 {
     struct permit permit;
-    if (limiter_acquire(f->limiter, deadline_mono_ns, &permit, err))
+    if (limiter_acquire(f->limiter, f->clk, deadline_mono_ns, &permit, err))
         return -1;
-    f->calls++;
     a->retry.count++;
     a->request.send_before_mono_ns = permit.send_before_mono_ns;
+    note_on_wire(f, true);
     int rc = http_send(f->http, &a->request, &f->reply, deadline_mono_ns, err);
+    note_on_wire(f, false);
+    if (f->reply.sent_mono_ns == 0) {
+        limiter_return(f->limiter, &permit);
+        return rc;
+    }
+    f->calls++;
     limiter_done(f->limiter, &permit, rc ? f->reply.answered_mono_ns : arrival_of(f));
     return rc;
 }
 
-static int too_many(struct fetch *f, struct attempts *a, struct error *err)
+static int too_many(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
+                    struct error *err)
 {
     int64_t now = clock_mono_ns(f->clk);
     int64_t wait_ns = f->source->stream.type->limits.wait_ns;
     retry_after(&f->reply, clock_unix_ns(f->clk), &wait_ns);
-    if (limiter_hold(f->limiter, now + wait_ns, err))
+    if (limiter_hold(f->limiter, f->clk, now + wait_ns, err))
         return -1;
+    if (now + wait_ns > deadline_mono_ns)
+        return error_set(err, ERR_DEADLINE, "429: the next call may begin only past the deadline");
     if (retry_wait_ns(a->retry.config, a->retry.count, now - a->retry.began_mono_ns, wait_ns, 0) <
         0) {
         error_set(err, ERR_PLATFORM, "429 %d times: its budget cannot be had in time",
@@ -199,7 +214,7 @@ static int handle(struct fetch *f, struct attempts *a, const struct cursor *at,
     int status = f->reply.status;
     switch (answer_of(status)) {
     case ANSWER_LIMIT:
-        return too_many(f, a, err);
+        return too_many(f, a, deadline_mono_ns, err);
     case ANSWER_REDIRECT:
         return redirect(f, a, err);
     case ANSWER_FORBIDDEN:
@@ -285,9 +300,10 @@ int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at
     return rc;
 }
 
-int fetch_query(const struct fetch *f, const struct span *span, uint64_t *query, struct error *err)
+int fetch_query(const struct source_config *source, const struct span *span, uint64_t *query,
+                struct error *err)
 {
-    const struct stream *st = &f->source->stream;
+    const struct stream *st = &source->stream;
     struct request request = REQUEST_INIT;
     struct cursor first = { .text = BUF_INIT(CURSOR_MAX) };
     XXH3_state_t hash;

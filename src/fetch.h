@@ -3,6 +3,7 @@
 #ifndef OTLPULL_FETCH_H
 #define OTLPULL_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -19,6 +20,9 @@ struct fetch {
     struct clock *clk;
     int64_t calls;   /* requests made */
     int64_t retries; /* of these, those that came after another for the same page */
+    /* May be NULL: told when a call goes out, having had its permit, and when it is over. */
+    void (*on_wire)(void *arg, bool yes);
+    void *on_wire_arg;
     struct reply reply;
 };
 
@@ -33,7 +37,8 @@ int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at
                int64_t deadline_mono_ns, struct error *err);
 
 /* A number for the request that begins `span`: pages of it belong together only while it stays. */
-int fetch_query(const struct fetch *f, const struct span *span, uint64_t *query, struct error *err);
+int fetch_query(const struct source_config *source, const struct span *span, uint64_t *query,
+                struct error *err);
 
 void fetch_release(struct fetch *f);
 

@@ -15,20 +15,30 @@
 
 /* How long a permit that was reserved ahead may wait for its use. */
 #define HOLD_MOST_NS (30 * NS_PER_S)
-/* How long another process may hold the document: it only reads, reckons and writes. */
-#define LOCK_WAIT_NS (10 * NS_PER_S)
-/* While calls of ours are under way, when to look again whether one has ended; and while others
- * hold permits, whether they gave some back. */
-#define LOOK_AGAIN_NS        (5 * NS_PER_MS)
-#define LOOK_AGAIN_OTHERS_NS (500 * NS_PER_MS)
+/* How long another process may hold the document, which it only reads, reckons and writes, before
+ * we give up: it is frozen. When none waits for the outcome, much shorter. */
+#define LOCK_WAIT_NS       (10 * NS_PER_S)
+#define LOCK_WAIT_SHORT_NS (1 * NS_PER_S)
+#define LOCK_AGAIN_NS      (5 * NS_PER_MS)
+/* Of others' calls that need not count for us, but may for a run with a longer period, so many of
+ * the latest are kept: as many as a budget may have at most. */
+#define KEPT_MOST 10000
 
 enum use { FREE, READY, FLYING, DONE };
 
 /* A call of ours: when it counts as made. READY and FLYING ones count at `at_mono_ns` at the
- * latest. */
+ * latest, says the document. */
 struct slot {
     enum use use;
+    int64_t began_mono_ns; /* when its permit was given: it is not made before that */
     int64_t at_mono_ns;
+};
+
+/* A call of another run, or one of ours that only a run with a longer period need still count. */
+struct other {
+    uint64_t run;
+    int64_t at_mono_ns;
+    int64_t period_ns; /* by which its own run counts */
 };
 
 struct limiter {
@@ -38,13 +48,15 @@ struct limiter {
     int64_t period_ns;
     int calls;
     char name[48], lock_name[48];
-    uint64_t run; /* names our calls among those of other runs */
+    uint64_t run; /* names our calls among those of other runs; 0 is nobody's */
     pthread_mutex_t mutex;
+    int waiting;        /* threads that want a permit */
     struct slot *slots; /* `calls` of them */
-    /* What the document last said of others. */
-    int64_t *others_mono_ns;
-    uint64_t *others_run;
+    /* What the document last said, ... */
+    struct other *others;
     size_t others_count, others_capacity;
+    int64_t longest_ns;   /* the longest period among all its calls: so long it must know them */
+    int64_t read_mono_ns; /* ... and when */
     int64_t not_before_mono_ns;
 };
 
@@ -76,8 +88,7 @@ static void destroy(struct limiter *l)
 {
     pthread_mutex_destroy(&l->mutex);
     free(l->slots);
-    free(l->others_mono_ns);
-    free(l->others_run);
+    free(l->others);
     free(l);
 }
 
@@ -86,9 +97,24 @@ const char *limiter_key(const struct limiter *l)
     return l->key;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t hold_of(int64_t period_ns)
+{
+    return sooner(period_ns, HOLD_MOST_NS);
+}
+
 static int64_t hold_ns(const struct limiter *l)
 {
-    return l->period_ns < HOLD_MOST_NS ? l->period_ns : HOLD_MOST_NS;
+    return hold_of(l->period_ns);
 }
 
 /* From when on a permit that was reserved ahead is too near its end to be used: the request may
@@ -103,58 +129,130 @@ static int64_t travel_ns(const struct limiter *l)
     return hold_ns(l) / 10;
 }
 
-static void add_other(struct limiter *l, uint64_t run, int64_t at_mono_ns)
+/* While a call of ours takes longer than a whole period, when to look again whether it has ended.
+ */
+static int64_t look_again_ns(const struct limiter *l)
+{
+    return later(5 * NS_PER_MS, sooner(l->period_ns / 200, 100 * NS_PER_MS));
+}
+
+/* While others' calls count, when to look again whether they gave permits back, or have found out
+ * that a call counts less long than they had to say at first. */
+static int64_t look_again_others_ns(const struct limiter *l)
+{
+    return later(20 * NS_PER_MS, sooner(l->period_ns / 100, 500 * NS_PER_MS));
+}
+
+static void add_other(struct limiter *l, struct other other)
 {
     if (l->others_count == l->others_capacity) {
         l->others_capacity = l->others_capacity ? 2 * l->others_capacity : 64;
-        l->others_mono_ns = xreallocarray(l->others_mono_ns, l->others_capacity,
-                                          sizeof(*l->others_mono_ns));
-        l->others_run = xreallocarray(l->others_run, l->others_capacity, sizeof(*l->others_run));
+        l->others = xreallocarray(l->others, l->others_capacity, sizeof(*l->others));
     }
-    l->others_mono_ns[l->others_count] = at_mono_ns;
-    l->others_run[l->others_count++] = run;
+    l->others[l->others_count++] = other;
 }
 
-/* A time from the document on our own scale. The wall clock may have been set since it was written:
- * no call can count later than a permit's hold from now, nor a 429 forbid longer than an hour. */
-static int64_t to_mono(const struct limiter *l, int64_t unix_ns, int64_t most_ahead_ns)
+/* A time from the document on our own scale. The wall clock may have been set back since it was
+ * written: no call can count later than a permit's hold from now, nor a 429 forbid for longer than
+ * its most. `*mend`: that was so, and must be written, or the next look would find the same. */
+static int64_t to_mono(const struct limiter *l, int64_t unix_ns, int64_t most_ahead_ns, bool *mend)
 {
     int64_t ahead_ns = time_add(unix_ns, -clock_unix_ns(l->clk));
-    return clock_mono_ns(l->clk) + (ahead_ns < most_ahead_ns ? ahead_ns : most_ahead_ns);
+    *mend = *mend || ahead_ns > most_ahead_ns + NS_PER_S;
+    return time_add(clock_mono_ns(l->clk), sooner(ahead_ns, most_ahead_ns));
 }
 
-static int read_others(struct limiter *l, struct json_object *document, struct error *err)
+static bool read_call(const struct limiter *l, struct json_object *call, struct other *out,
+                      bool *mend)
 {
-    int64_t now = clock_mono_ns(l->clk), at_unix_ns;
+    const char *run, *period;
+    int64_t at_unix_ns;
+    if (!jread_time(call, "at", &at_unix_ns) || !jread_text(call, "run", &run))
+        return false;
+    out->run = strtoull(run, NULL, 16);
+    out->period_ns = l->period_ns; /* 0.1.0 did not write it */
+    if (jread_text(call, "period", &period) &&
+        !timefmt_parse_duration(bytes_of(period), &out->period_ns))
+        return false;
+    out->at_mono_ns = to_mono(l, at_unix_ns, hold_of(out->period_ns), mend);
+    return true;
+}
+
+static bool is_known(const struct limiter *l, int64_t at_mono_ns, int64_t now)
+{
+    return time_add(at_mono_ns, l->longest_ns) > now;
+}
+
+static int latest_first(const void *a, const void *b)
+{
+    int64_t x = ((const struct other *)a)->at_mono_ns, y = ((const struct other *)b)->at_mono_ns;
+    return (x < y) - (x > y);
+}
+
+static void forget_old(struct limiter *l, int64_t now)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->others_count; i++) {
+        if (l->others[i].run != l->run && is_known(l, l->others[i].at_mono_ns, now))
+            l->others[kept++] = l->others[i];
+    }
+    if (kept > KEPT_MOST) {
+        qsort(l->others, kept, sizeof(*l->others), latest_first);
+        kept = KEPT_MOST;
+    }
+    l->others_count = kept;
+}
+
+static int read_others(struct limiter *l, struct json_object *document, bool *mend,
+                       struct error *err)
+{
+    int64_t at_unix_ns;
     l->others_count = 0;
+    l->longest_ns = l->period_ns;
+    l->read_mono_ns = clock_mono_ns(l->clk);
     if (jread_time(document, "not_before", &at_unix_ns))
-        l->not_before_mono_ns = to_mono(l, at_unix_ns, 3600 * NS_PER_S);
+        l->not_before_mono_ns = later(l->not_before_mono_ns,
+                                      to_mono(l, at_unix_ns, LIMITER_HOLD_MOST_NS, mend));
     struct json_object *calls = jread_member(document, "calls");
     for (size_t i = 0; i < jread_count(calls); i++) {
-        const char *run;
-        if (!jread_time(jread_at(calls, i), "at", &at_unix_ns) ||
-            !jread_text(jread_at(calls, i), "run", &run))
+        struct other other;
+        if (!read_call(l, jread_at(calls, i), &other, mend))
             return error_set(err, ERR_STATE,
                              "state %s/%s: \"calls\" makes no sense: remove the file to begin anew",
                              l->store->where, l->name);
-        uint64_t id = strtoull(run, NULL, 16);
-        int64_t at = to_mono(l, at_unix_ns, hold_ns(l));
-        if (id != l->run && at + l->period_ns > now)
-            add_other(l, id, at);
+        l->longest_ns = later(l->longest_ns, other.period_ns);
+        add_other(l, other);
     }
+    forget_old(l, l->read_mono_ns);
     return 0;
 }
 
-static void write_call(struct buf *out, const struct limiter *l, uint64_t run, int64_t at_mono_ns)
+/* Calls of ours that no longer count for us; a run with a longer period must still find them. */
+static void retire(struct limiter *l, int64_t now)
 {
-    char time[TIMEFMT_MAX];
-    int64_t ahead_ns = at_mono_ns - clock_mono_ns(l->clk);
-    timefmt_rfc3339(clock_unix_ns(l->clk) + ahead_ns, 9, time);
-    buf_printf(out, "%s{\"run\":\"%016llx\",\"at\":\"%s\"}",
-               out->data[out->len - 1] == '[' ? "" : ",", (unsigned long long)run, time);
+    for (int i = 0; i < l->calls; i++) {
+        struct slot *slot = &l->slots[i];
+        if (slot->use != DONE || slot->at_mono_ns + l->period_ns > now)
+            continue;
+        slot->use = FREE;
+        if (is_known(l, slot->at_mono_ns, now))
+            add_other(l, (struct other){ 0, slot->at_mono_ns, l->period_ns });
+    }
 }
 
-static void write_document(const struct limiter *l, struct buf *out)
+static void write_call(struct buf *out, const struct limiter *l, const struct other *call)
+{
+    char time[TIMEFMT_MAX], period[TIMEFMT_MAX];
+    int64_t ahead_ns = call->at_mono_ns - clock_mono_ns(l->clk);
+    timefmt_rfc3339(clock_unix_ns(l->clk) + ahead_ns, 9, time);
+    timefmt_duration(call->period_ns, period);
+    buf_printf(out, "%s{\"run\":\"%016llx\",\"at\":\"%s\",\"period\":\"%s\"}",
+               out->data[out->len - 1] == '[' ? "" : ",", (unsigned long long)call->run, time,
+               period);
+}
+
+/* A call under way counts as made when it is over, and at the latest a permit's hold from now. */
+static void write_document(struct limiter *l, struct buf *out)
 {
     int64_t now = clock_mono_ns(l->clk);
     buf_append_text(out, "{\"key\":");
@@ -166,48 +264,51 @@ static void write_document(const struct limiter *l, struct buf *out)
     }
     buf_append_text(out, ",\"calls\":[");
     for (size_t i = 0; i < l->others_count; i++)
-        write_call(out, l, l->others_run[i], l->others_mono_ns[i]);
+        write_call(out, l, &l->others[i]);
     for (int i = 0; i < l->calls; i++) {
-        if (l->slots[i].use != FREE)
-            write_call(out, l, l->run, l->slots[i].at_mono_ns);
+        struct slot *slot = &l->slots[i];
+        if (slot->use == FLYING)
+            slot->at_mono_ns = now + hold_ns(l);
+        if (slot->use != FREE)
+            write_call(out, l, &(struct other){ l->run, slot->at_mono_ns, l->period_ns });
     }
     buf_append_text(out, "]}");
 }
 
-static int64_t sooner(int64_t a, int64_t b)
+/* When a call of ours ceases to count, as far as one knows. One that is under way counts until it
+ * is over, and then from its arrival. */
+static int64_t counts_until(const struct limiter *l, const struct slot *slot, int64_t now)
 {
-    return a < b ? a : b;
+    if (slot->use == FREE)
+        return now;
+    if (slot->use == FLYING)
+        return later(slot->began_mono_ns + l->period_ns, now + look_again_ns(l));
+    return slot->at_mono_ns + l->period_ns;
 }
 
-/* Calls that count now, ours and others'; `next_mono_ns` is when the first of them
- * may cease to. */
+/* Calls that count now, ours and others', as far as we know; `next_mono_ns` is when the first of
+ * them may cease to. */
 static int count_calls(struct limiter *l, int64_t now, int64_t *next_mono_ns)
 {
     int count = 0;
-    *next_mono_ns = now + hold_ns(l) + l->period_ns;
+    *next_mono_ns = TIME_FOREVER;
     for (size_t i = 0; i < l->others_count; i++) {
-        int64_t until = l->others_mono_ns[i] + l->period_ns;
-        if (until <= now)
-            continue;
-        count++;
-        *next_mono_ns = sooner(*next_mono_ns, until);
+        int64_t until = l->others[i].at_mono_ns + l->period_ns;
+        count += until > now;
+        if (until > now)
+            *next_mono_ns = sooner(*next_mono_ns, until);
     }
     if (count > 0)
-        *next_mono_ns = sooner(*next_mono_ns, now + LOOK_AGAIN_OTHERS_NS);
+        *next_mono_ns = sooner(*next_mono_ns,
+                               later(now, l->read_mono_ns + look_again_others_ns(l)));
     for (int i = 0; i < l->calls; i++) {
         struct slot *slot = &l->slots[i];
-        if (slot->use == FLYING) { /* counts until it is over, and then from its arrival */
-            slot->at_mono_ns = now + hold_ns(l);
-            *next_mono_ns = sooner(*next_mono_ns, now + LOOK_AGAIN_NS);
-        } else if (slot->use == READY && slot->at_mono_ns - stale_ns(l) <= now) {
+        if (slot->use == READY && slot->at_mono_ns - stale_ns(l) <= now)
             slot->use = FREE; /* kept too long: it may no longer be used */
-        } else if (slot->use == DONE && slot->at_mono_ns + l->period_ns <= now) {
-            slot->use = FREE;
-        }
-        if (slot->use == FREE)
-            continue;
-        count++;
-        *next_mono_ns = sooner(*next_mono_ns, slot->at_mono_ns + l->period_ns);
+        int64_t until = counts_until(l, slot, now);
+        count += until > now;
+        if (until > now)
+            *next_mono_ns = sooner(*next_mono_ns, until);
     }
     return count;
 }
@@ -219,6 +320,7 @@ static int take_ready(struct limiter *l, int64_t now)
     for (int i = 0; i < l->calls; i++) {
         if (l->slots[i].use == READY && l->slots[i].at_mono_ns - stale_ns(l) > now) {
             l->slots[i].use = FLYING;
+            l->slots[i].began_mono_ns = now;
             return i;
         }
     }
@@ -229,52 +331,43 @@ static void reserve(struct limiter *l, int64_t now, int count)
 {
     for (int i = 0; i < l->calls && count > 0; i++) {
         if (l->slots[i].use == FREE) {
-            l->slots[i] = (struct slot){ READY, now + hold_ns(l) };
+            l->slots[i] = (struct slot){ READY, now, now + hold_ns(l) };
             count--;
         }
     }
 }
 
 /* Read what others did, change what is ours, write it back: under the document's lock.
- * `reserve_some`: take permits if there are any. `wake_mono_ns`: else, when there may be. */
-static int synchronize(struct limiter *l, bool reserve_some, int64_t *wake_mono_ns,
-                       struct error *err)
+ * `reserve_some`: only to take permits, if there are any. Never waits: ERR_LOCKED. */
+static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
 {
     struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
     struct store_lock *lock = NULL;
     struct json_object *document = NULL;
     struct store_version version;
+    bool write = !reserve_some;
     int64_t next_mono_ns;
     int rc = -1;
 
-    if (l->store->lock(l->store, l->lock_name, clock_mono_ns(l->clk) + LOCK_WAIT_NS, &lock, err)) {
-        if (err->kind == ERR_LOCKED)
-            err->kind = ERR_STATE;
+    if (l->store->lock(l->store, l->lock_name, 0, &lock, err))
         return -1;
-    }
-    int64_t held_until = l->not_before_mono_ns;
-    if (document_get(l->store, l->name, &document, &version, err) || read_others(l, document, err))
+    if (document_get(l->store, l->name, &document, &version, err) ||
+        read_others(l, document, &write, err))
         goto out;
-    if (held_until > l->not_before_mono_ns)
-        l->not_before_mono_ns = held_until;
     int64_t now = clock_mono_ns(l->clk);
+    retire(l, now);
     int free_calls = l->calls - count_calls(l, now, &next_mono_ns);
-    if (reserve_some && l->not_before_mono_ns > now) {
-        *wake_mono_ns = l->not_before_mono_ns;
-        rc = 0;
-        goto out;
+    if (reserve_some && free_calls > 0 && l->not_before_mono_ns <= now) {
+        int wanted = free_calls / 4 > l->waiting ? free_calls / 4 : l->waiting;
+        reserve(l, now, wanted < free_calls ? wanted : free_calls);
+        write = true;
     }
-    if (reserve_some && free_calls <= 0) {
-        *wake_mono_ns = next_mono_ns;
-        rc = 0;
-        goto out;
+    rc = 0;
+    if (write) {
+        document_begin(&whole);
+        write_document(l, &whole);
+        rc = document_put(l->store, l->name, &whole, &version, err);
     }
-    *wake_mono_ns = now;
-    if (reserve_some)
-        reserve(l, now, free_calls / 4 > 1 ? free_calls / 4 : 1);
-    document_begin(&whole);
-    write_document(l, &whole);
-    rc = document_put(l->store, l->name, &whole, &version, err);
 out:
     l->store->unlock(l->store, lock);
     jread_release(document);
@@ -282,58 +375,149 @@ out:
     return rc;
 }
 
-int limiter_acquire(struct limiter *l, int64_t deadline_mono_ns, struct permit *out,
-                    struct error *err)
+/* Whether, by what we know, no call may begin now; the document can say so too, but not the
+ * contrary, unless it is time to look whether others gave permits back. */
+static bool is_none_left(struct limiter *l, int64_t now, int64_t *wake_mono_ns)
 {
-    for (;;) {
-        int64_t wake_mono_ns = 0;
-        int rc = 0;
+    bool none = count_calls(l, now, wake_mono_ns) >= l->calls && *wake_mono_ns > now;
+    if (l->not_before_mono_ns > now) {
+        *wake_mono_ns = l->not_before_mono_ns;
+        none = true;
+    }
+    return none;
+}
+
+/* A slot with a permit, or -1: none before `*wake_mono_ns`, or an error in `err`. */
+static int try_acquire(struct limiter *l, int64_t *wake_mono_ns, struct error *err)
+{
+    int64_t now = clock_mono_ns(l->clk);
+    int slot = take_ready(l, now);
+    if (slot >= 0 || is_none_left(l, now, wake_mono_ns) || synchronize(l, true, err))
+        return slot;
+    now = clock_mono_ns(l->clk);
+    slot = take_ready(l, now);
+    if (slot < 0 && !is_none_left(l, now, wake_mono_ns))
+        *wake_mono_ns = now; /* one ceased to count since */
+    return slot;
+}
+
+/* What to do about a failed try: 0: try again at `*wake_mono_ns`. */
+static int handle_failure(const struct limiter *l, const struct error *why, int64_t now,
+                          int64_t *locked_since, int64_t *wake_mono_ns, struct error *err)
+{
+    if (why->kind != ERR_LOCKED) {
+        *locked_since = 0;
+        if (why->kind == ERR_NONE)
+            return 0;
+        *err = *why;
+        return -1;
+    }
+    if (*locked_since == 0)
+        *locked_since = now;
+    if (now - *locked_since >= LOCK_WAIT_NS)
+        return error_set(err, ERR_PLATFORM,
+                         "its budget cannot be had in time: state %s/%s: held by another run for "
+                         "%lld s",
+                         l->store->where, l->lock_name, (long long)(LOCK_WAIT_NS / NS_PER_S));
+    *wake_mono_ns = now + LOCK_AGAIN_NS;
+    return 0;
+}
+
+static int acquire(struct limiter *l, struct clock *clk, int64_t deadline_mono_ns,
+                   struct permit *out, struct error *err)
+{
+    int64_t locked_since = 0;
+    while (!clock_stopped(clk)) {
+        int64_t wake_mono_ns = clock_mono_ns(clk);
+        struct error why = { 0 };
         pthread_mutex_lock(&l->mutex);
-        int slot = take_ready(l, clock_mono_ns(l->clk));
-        if (slot < 0) {
-            rc = synchronize(l, true, &wake_mono_ns, err);
-            slot = rc ? -1 : take_ready(l, clock_mono_ns(l->clk));
-        }
+        int slot = wake_mono_ns > deadline_mono_ns ? -1 : try_acquire(l, &wake_mono_ns, &why);
         if (slot >= 0)
             *out = (struct permit){ slot, l->slots[slot].at_mono_ns - travel_ns(l) };
         pthread_mutex_unlock(&l->mutex);
-        if (rc || slot >= 0)
-            return rc;
+        if (slot >= 0)
+            return 0;
+        if (handle_failure(l, &why, clock_mono_ns(clk), &locked_since, &wake_mono_ns, err))
+            return -1;
         if (wake_mono_ns > deadline_mono_ns)
             return error_set(err, ERR_DEADLINE, "the next call may begin only past the deadline");
-        if (!clock_sleep_until(l->clk, wake_mono_ns))
-            return error_set(err, ERR_STOPPED, "stopped");
+        if (!clock_sleep_until(clk, wake_mono_ns))
+            break;
     }
+    return error_set(err, ERR_STOPPED, "stopped");
+}
+
+static void note_waiting(struct limiter *l, int change)
+{
+    pthread_mutex_lock(&l->mutex);
+    l->waiting += change;
+    pthread_mutex_unlock(&l->mutex);
+}
+
+int limiter_acquire(struct limiter *l, struct clock *clk, int64_t deadline_mono_ns,
+                    struct permit *out, struct error *err)
+{
+    note_waiting(l, 1);
+    int rc = acquire(l, clk, deadline_mono_ns, out, err);
+    note_waiting(l, -1);
+    return rc;
 }
 
 void limiter_done(struct limiter *l, const struct permit *permit, int64_t arrived_mono_ns)
 {
     pthread_mutex_lock(&l->mutex);
-    l->slots[permit->slot] = (struct slot){ DONE, arrived_mono_ns };
+    l->slots[permit->slot].use = DONE;
+    l->slots[permit->slot].at_mono_ns = arrived_mono_ns;
     pthread_mutex_unlock(&l->mutex);
 }
 
-int limiter_hold(struct limiter *l, int64_t until_mono_ns, struct error *err)
+void limiter_return(struct limiter *l, const struct permit *permit)
 {
-    int64_t wake_mono_ns;
     pthread_mutex_lock(&l->mutex);
-    if (until_mono_ns > l->not_before_mono_ns)
-        l->not_before_mono_ns = until_mono_ns;
-    int rc = synchronize(l, false, &wake_mono_ns, err);
+    l->slots[permit->slot].use = READY;
     pthread_mutex_unlock(&l->mutex);
-    return rc;
+}
+
+/* Write what changed. Where another run is frozen that holds the document it may stay unwritten:
+ * what is there already errs on the safe side, and that run lets nobody else call either. */
+static int update(struct limiter *l, struct clock *clk, struct error *err)
+{
+    int64_t until_mono_ns = clock_mono_ns(clk) + LOCK_WAIT_SHORT_NS;
+    for (;;) {
+        struct error why = { 0 };
+        pthread_mutex_lock(&l->mutex);
+        int rc = synchronize(l, false, &why);
+        pthread_mutex_unlock(&l->mutex);
+        int64_t now = clock_mono_ns(clk);
+        if (rc == 0 || (why.kind == ERR_LOCKED && now >= until_mono_ns))
+            return 0;
+        if (why.kind != ERR_LOCKED) {
+            *err = why;
+            return -1;
+        }
+        if (!clock_sleep_until(clk, now + LOCK_AGAIN_NS))
+            return error_set(err, ERR_STOPPED, "stopped");
+    }
+}
+
+int limiter_hold(struct limiter *l, struct clock *clk, int64_t until_mono_ns, struct error *err)
+{
+    int64_t most_mono_ns = clock_mono_ns(clk) + LIMITER_HOLD_MOST_NS;
+    pthread_mutex_lock(&l->mutex);
+    l->not_before_mono_ns = later(l->not_before_mono_ns, sooner(until_mono_ns, most_mono_ns));
+    pthread_mutex_unlock(&l->mutex);
+    return update(l, clk, err);
 }
 
 int limiter_close(struct limiter *l, struct error *err)
 {
-    int64_t wake_mono_ns;
     bool used = false;
     for (int i = 0; i < l->calls; i++) {
         used = used || l->slots[i].use != FREE;
         if (l->slots[i].use == READY)
             l->slots[i].use = FREE;
     }
-    int rc = used ? synchronize(l, false, &wake_mono_ns, err) : 0;
+    int rc = used ? update(l, l->clk, err) : 0;
     destroy(l);
     return rc;
 }
@@ -345,9 +529,10 @@ int limiter_left(struct store *store, struct clock *clk, const char *key, int ca
     struct json_object *document = NULL;
     struct store_version version;
     int64_t next_mono_ns;
+    bool mend = false;
     int rc = document_get(store, l->name, &document, &version, err);
     if (rc == 0)
-        rc = read_others(l, document, err);
+        rc = read_others(l, document, &mend, err);
     if (rc == 0) {
         int64_t now = clock_mono_ns(clk);
         int free_calls = calls - count_calls(l, now, &next_mono_ns);

@@ -49,6 +49,8 @@ static int64_t held(int64_t wait_ns)
 bool retry_after(const struct reply *reply, int64_t now_unix_ns, int64_t *wait_ns)
 {
     int64_t seconds, at_unix_ns;
+    if (reply->date_unix_ns)
+        now_unix_ns = reply->date_unix_ns;
     if (parse_seconds(reply->retry_after, &seconds)) {
         *wait_ns = held(seconds < 86400 ? seconds * NS_PER_S : RETRY_AFTER_MOST_NS);
         return true;

@@ -26,8 +26,9 @@ int64_t retry_wait_ns(const struct retry_config *config, int attempt, int64_t el
                       int64_t asked_ns, uint32_t chance);
 
 /* What a reply's headers ask for: Retry-After in seconds or as an HTTP date, else X-RateLimit-Reset
- * as ISO 8601 (with or without seconds) or epoch seconds; held between the two limits above. False:
- * they name no time that can be read. */
+ * as ISO 8601 (with or without seconds) or epoch seconds; held between the two limits above. A
+ * moment is reckoned from the peer's own clock where it tells it (Date), else from `now_unix_ns`:
+ * ours may be far off. False: they name no time that can be read. */
 bool retry_after(const struct reply *reply, int64_t now_unix_ns, int64_t *wait_ns);
 
 /* The attempts at one thing. */

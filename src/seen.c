@@ -155,16 +155,17 @@ bool seen_admit(struct seen *s, uint64_t print, bool near)
     return !met;
 }
 
-void seen_forget(struct seen *s, uint64_t print)
+bool seen_forget(struct seen *s, uint64_t print)
 {
     for (size_t i = s->current_count; i > 0; i--) {
         if (name_of(s->current[i - 1]) == name_of(print)) {
             s->current_count--;
             memmove(&s->current[i - 1], &s->current[i],
                     (s->current_count - (i - 1)) * sizeof(*s->current));
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 void seen_settle(struct seen *s, int64_t window_end_unix_ns, int64_t horizon_unix_ns)

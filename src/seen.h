@@ -62,8 +62,8 @@ void seen_rewind(struct seen *s, size_t keep, int64_t window_end_unix_ns);
  * or so oddly, that a later window may return it again. */
 bool seen_admit(struct seen *s, uint64_t print, bool near);
 
-/* A record that was admitted was not sent after all. */
-void seen_forget(struct seen *s, uint64_t print);
+/* A record that was admitted was not sent after all. False: it is none of the current window's. */
+bool seen_forget(struct seen *s, uint64_t print);
 
 /* The current window is done: its prints become those of a window that ended at
  * `window_end_unix_ns`, and windows that ended before `horizon_unix_ns` are forgotten. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "timefmt.h"
 
 #define TIME_FOREVER INT64_MAX
@@ -46,6 +47,24 @@ static inline bool clock_stopped(struct clock *clk)
 {
     return clk->stopped(clk);
 }
+
+/* A clock that goes as its parent does and can be stopped by itself too: for a thread that another
+ * one may want to end before the whole process ends. Pass on `&child->clk`. */
+struct clock_child {
+    struct clock clk; /* first, so that one is the other; its stop_fd is readable at either stop */
+    struct clock *parent;
+    int own_fd;
+};
+
+/* `parent` is borrowed and outlives the child, which must stay where it is. 0, or ERR_RETRY: the
+ * process may open no more files. */
+int clock_child_init(struct clock_child *child, struct clock *parent, struct error *err);
+
+/* Stop the child, for good; its parent goes on. From any thread, any number of times. */
+void clock_child_stop(struct clock_child *child);
+
+/* When nobody uses the child any more. */
+void clock_child_release(struct clock_child *child);
 
 /* a + b, held at the ends of the scale instead of wrapping; TIME_FOREVER stays that. */
 int64_t time_add(int64_t a, int64_t b);

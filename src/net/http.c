@@ -27,9 +27,15 @@ struct call {
     bool too_late, too_long;
 };
 
+static void *reallocate(void *old, size_t bytes)
+{
+    return xreallocarray(old, bytes, 1);
+}
+
 int http_global_init(struct error *err)
 {
-    CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
+    CURLcode rc = curl_global_init_mem(CURL_GLOBAL_DEFAULT, xmalloc, free, reallocate, xstrdup,
+                                       xcalloc);
     return rc == CURLE_OK ? 0 : error_set(err, ERR_BUG, "libcurl: %s", curl_easy_strerror(rc));
 }
 
@@ -90,6 +96,15 @@ static void keep_header(struct bytes line, const char *name, char *out, size_t o
     out[len] = '\0';
 }
 
+static void keep_date(struct bytes line, struct reply *reply)
+{
+    char date[REPLY_HEADER_MAX] = "";
+    int64_t unix_ns;
+    keep_header(line, "Date", date, sizeof(date));
+    if (timefmt_parse_http_date(bytes_of(date), &unix_ns) && unix_ns > 0)
+        reply->date_unix_ns = unix_ns;
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *to)
 {
     struct reply *reply = ((struct call *)to)->reply;
@@ -97,6 +112,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *to)
     keep_header(line, "Retry-After", reply->retry_after, sizeof(reply->retry_after));
     keep_header(line, "X-RateLimit-Reset", reply->ratelimit_reset, sizeof(reply->ratelimit_reset));
     keep_header(line, "Location", reply->location, sizeof(reply->location));
+    keep_header(line, "Content-Type", reply->content_type, sizeof(reply->content_type));
+    keep_date(line, reply);
     return line.len;
 }
 
@@ -108,10 +125,12 @@ static int on_send(void *to, char *peer_ip, char *own_ip, int peer_port, int own
     (void)peer_ip, (void)own_ip, (void)peer_port, (void)own_port;
     if (call->sent++ > 0)
         return CURL_PREREQFUNC_ABORT;
-    call->reply->sent_mono_ns = clock_mono_ns(call->h->options.clk);
-    call->too_late = call->send_before_mono_ns &&
-                     call->reply->sent_mono_ns >= call->send_before_mono_ns;
-    return call->too_late ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    int64_t now = clock_mono_ns(call->h->options.clk);
+    call->too_late = call->send_before_mono_ns && now >= call->send_before_mono_ns;
+    if (call->too_late)
+        return CURL_PREREQFUNC_ABORT;
+    call->reply->sent_mono_ns = now;
+    return CURL_PREREQFUNC_OK;
 }
 
 static void set_tls(CURL *easy, const struct tls_config *tls)
@@ -284,8 +303,6 @@ static void note_times(struct http *h, struct reply *reply)
     if (connections > 0 && connect_us > name_us)
         h->round_trip_ns = (connect_us - name_us) * NS_PER_US;
     reply->answered_mono_ns = clock_mono_ns(h->options.clk);
-    if (reply->sent_mono_ns == 0) /* it never went out */
-        reply->sent_mono_ns = reply->answered_mono_ns;
     reply->round_trip_ns = h->round_trip_ns;
 }
 

@@ -69,8 +69,11 @@ struct reply {
     char retry_after[REPLY_HEADER_MAX]; /* headers as sent, "" where absent */
     char ratelimit_reset[REPLY_HEADER_MAX]; /* X-RateLimit-Reset */
     char location[2048];
-    int64_t sent_mono_ns;     /* the request set out: the peer saw it then or later, ... */
-    int64_t answered_mono_ns; /* ... and not after this */
+    char content_type[REPLY_HEADER_MAX]; /* of the body */
+    int64_t date_unix_ns; /* Date: the peer's clock, in whole seconds; 0: it told none */
+    int64_t
+        sent_mono_ns; /* the request set out; 0: not a byte of it did, there was no connection */
+    int64_t answered_mono_ns; /* the peer saw it between the two */
     int64_t round_trip_ns;    /* of the connection it went over, as its handshake measured it */
 };
 

@@ -127,6 +127,11 @@ struct source {
 const struct source *source_at(size_t i);
 const struct source *source_named(const char *name); /* NULL: there is none */
 
+/* Whose logs these are: the type and the settings that name where records come from. A state of one
+ * is none of another. */
+#define STREAM_IDENTITY_BYTES 256
+void stream_identity(const struct stream *st, char out[STREAM_IDENTITY_BYTES]);
+
 extern const struct source source_forge;
 
 #endif

@@ -65,11 +65,37 @@ static void reads_when_to_come_back(void **state)
     }
 }
 
+static void reckons_by_the_peers_own_clock(void **state)
+{
+    static const struct {
+        const char *name, *retry_after, *reset;
+        int64_t ahead_s, want_s; /* how far the peer's clock is from ours */
+    } rows[] = {
+        { "a date, ours an hour slow", "Wed, 12 Nov 2025 08:00:20 GMT", "", 3600, 20 },
+        { "a date, ours an hour fast", "Wed, 12 Nov 2025 06:00:20 GMT", "", -3600, 20 },
+        { "a reset, ours a day slow", "", "2025-11-13T07:01Z", 86400, 60 },
+        { "an epoch, ours a minute fast", "", "1762930745", -60, 5 },
+        { "seconds need no clock", "7", "", 3600, 7 },
+    };
+    const int64_t now = INT64_C(1762930800) * S;
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct reply reply = { .date_unix_ns = now + rows[i].ahead_s * S };
+        int64_t got = -S;
+        check_row(rows[i].name);
+        memcpy(reply.retry_after, rows[i].retry_after, strlen(rows[i].retry_after));
+        memcpy(reply.ratelimit_reset, rows[i].reset, strlen(rows[i].reset));
+        check_i64(retry_after(&reply, now, &got), true);
+        check_i64(got, rows[i].want_s * S);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backs_off_within_limits),
         cmocka_unit_test(reads_when_to_come_back),
+        cmocka_unit_test(reckons_by_the_peers_own_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
