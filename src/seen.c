@@ -148,7 +148,7 @@ bool seen_admit(struct seen *s, uint64_t print, bool near)
     if (s->current_count >= (near ? 2 * SEEN_MAX : SEEN_MAX))
         return !met;
     if (s->current_count == s->current_capacity) {
-        s->current_capacity = s->current_capacity ? s->current_capacity * 3 / 2 : 1024;
+        s->current_capacity += s->current_capacity / 2 + 1024;
         s->current = xreallocarray(s->current, s->current_capacity, sizeof(*s->current));
     }
     s->current[s->current_count++] = name_of(print) | (near ? NEAR : 0);

@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "control.h"
 #include "platform.h"
@@ -14,6 +15,18 @@ static bool shaped(const struct fault *fault)
            fault->kind == FAULT_WRONGTYPE;
 }
 
+/* A clock of its own, once it was set; else the server's library says the time. */
+static void add_date(struct sim *sim, struct web_answer *out)
+{
+    char text[64];
+    struct tm tm;
+    time_t now = (time_t)(sim_now(sim) / NS_PER_S);
+    if (atomic_load(&sim->ahead_ns) == 0)
+        return;
+    strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    pairs_add(&out->headers, "Date", text);
+}
+
 static void call(struct sim *sim, const struct web_request *rq, struct web_answer *out)
 {
     int64_t wait_ns, records = -1;
@@ -22,6 +35,7 @@ static void call(struct sim *sim, const struct web_request *rq, struct web_answe
     struct fault fault = faults_next(sim->faults, FAULT_API);
     out->delay_ns = atomic_load(&sim->latency_ns);
     pairs_add(&out->headers, "Content-Type", "application/json");
+    add_date(sim, out);
     if (wait_ns > 0) {
         sim->platform->too_early(wait_ns, out);
     } else if (!spoil_before(&fault, out)) {

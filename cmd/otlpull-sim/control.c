@@ -178,6 +178,15 @@ static bool set_rate(struct sim *sim, const char *value)
     return true;
 }
 
+static bool set_clock(struct sim *sim, const char *value)
+{
+    int64_t now_ns;
+    if (!parse_moment(value, &now_ns))
+        return false;
+    atomic_store(&sim->ahead_ns, now_ns - clock_unix_ns(&sim->clk));
+    return true;
+}
+
 static bool read_page_size(const char *text, int64_t *out)
 {
     return parse_count(text, out) && *out > 0;
@@ -199,6 +208,8 @@ static bool set_one(struct sim *sim, const char *key, const char *value)
     int64_t number;
     if (strcmp(key, "rate") == 0)
         return set_rate(sim, value);
+    if (strcmp(key, "clock") == 0)
+        return set_clock(sim, value);
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (strcmp(key, numbers[i].key) == 0 && numbers[i].read(value, &number)) {
             atomic_store(numbers[i].to, number);

@@ -84,7 +84,7 @@ static bool admitted(const struct sim *sim, const struct web_request *rq, struct
 static int64_t answer(struct sim *sim, const struct web_request *rq, struct web_answer *out)
 {
     struct forge_query q;
-    int64_t now_ns = clock_unix_ns(&sim->clk), count = -1;
+    int64_t now_ns = sim_now(sim), count = -1;
     const struct list *environments = &sim->options->environments;
     if (!admitted(sim, rq, out))
         return -1;

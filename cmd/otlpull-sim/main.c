@@ -96,6 +96,7 @@ static void sim_init(struct program *p)
         sim->streams[i] = history_of(p, i / o->environments.count, i % o->environments.count);
     sim->traffic = traffic_create(sim->budgets, o->rate_calls, o->rate_period_ns);
     sim->faults = faults_create((uint64_t)o->seed);
+    atomic_init(&sim->ahead_ns, 0);
     atomic_init(&sim->latency_ns, o->latency_ns);
     atomic_init(&sim->sink_latency_ns, o->sink_latency_ns);
     atomic_init(&sim->page_size, o->page_size);

@@ -79,8 +79,8 @@ static void what_was_not_sent_after_all_is_new_again(void **state)
     struct seen s = { 0 };
     (void)state;
     read_window(&s, "abab", "abab");
-    seen_forget(&s, (uint64_t)'b' << 8);
-    seen_forget(&s, (uint64_t)'z' << 8);
+    assert_true(seen_forget(&s, (uint64_t)'b' << 8));
+    assert_false(seen_forget(&s, (uint64_t)'z' << 8));
     check_i64(s.current_count, 3);
     seen_rewind(&s, 0, 100);
     read_window(&s, "abab", "b");
@@ -118,6 +118,23 @@ static void it_goes_into_the_state_and_comes_back(void **state)
     state_release(&st);
     state_release(&copy);
     buf_release(&text);
+}
+
+/* The state of a run that was ended after very few records. */
+static void it_goes_on_from_few(void **state)
+{
+    (void)state;
+    for (size_t few = 0; few < 4; few++) {
+        struct seen s = { 0 };
+        struct source_state st = SOURCE_STATE_INIT;
+        st.window_prints.items = xcalloc(few, sizeof(uint64_t));
+        st.window_prints.count = few;
+        seen_take(&s, &st);
+        read_window(&s, "abcdefgh", "abcdefgh");
+        check_i64(s.current_count, (int64_t)few + 8);
+        seen_release(&s);
+        state_release(&st);
+    }
 }
 
 static void many_twins_cost_no_more_than_others(void **state)
@@ -172,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_window_taken_up_counts_what_lies_behind_its_page),
         cmocka_unit_test(what_was_not_sent_after_all_is_new_again),
         cmocka_unit_test(it_goes_into_the_state_and_comes_back),
+        cmocka_unit_test(it_goes_on_from_few),
         cmocka_unit_test(many_twins_cost_no_more_than_others),
         cmocka_unit_test(of_many_only_those_near_the_end_are_kept),
         cmocka_unit_test(it_is_bounded),
