@@ -148,6 +148,25 @@ void otlp_put_head(struct otlp_sink out, const struct otlp_attribute *resource,
                    size_t resource_count, const struct otlp_scope *scope);
 void otlp_put_tail(struct otlp_sink out);
 
+/* ---- protobuf ---- */
+
+/* Why a request cannot be protobuf. */
+struct otlp_proto {
+    const char *problem; /* in static words; NULL: it can */
+    const char *member;  /* with which member: its name, static; NULL: with the request itself */
+};
+
+/* Write an ExportLogsServiceRequest, OTLP/JSON, as protobuf to `out`, which has room for as many
+ * bytes as the text; it is never longer. Returns its length; OTLP_NONE, with a problem, where the
+ * text is not JSON or a value is none that its field can hold.
+ *
+ * Members go by their OTLP/JSON name or the .proto's; unknown ones are left out; null is absent,
+ * and in a list an empty message. Integers may be strings, enums names; ids are hex, bytes base64
+ * of either alphabet. Of a member that is repeated the last counts; lists add up. Brackets go
+ * OTLP_MAX_DEPTH deep in each record. Doubles are read in the process's locale, which is to be "C".
+ */
+size_t otlp_proto_write(struct otlp_proto *p, struct otlp_text request, char *out);
+
 /* ---- severity ---- */
 
 /* The SeverityNumber of a severity's usual word in any case (trace 1, debug 5, info 9, warn 13,

@@ -214,7 +214,7 @@ static void build_exporter(struct loading *ld, const struct setting *v, struct e
         buf_release(&made);
     }
     out->url = url;
-    out->encoding = ENCODING_JSON;
+    out->encoding = (enum encoding)v[EXPORTER_ENCODING].number;
     out->compression = (enum compression)v[EXPORTER_COMPRESSION].number;
     build_peer(v + EXPORTER_PEER, EXPORTER_RESPONSE_MAX, &out->peer, &out->retry);
     out->max_batch_records = (size_t)v[EXPORTER_MAX_RECORDS].number;

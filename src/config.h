@@ -35,7 +35,7 @@ struct source_config {
     struct pairs scope_attributes;
 };
 
-enum encoding { ENCODING_JSON };
+enum encoding { ENCODING_JSON, ENCODING_PROTO };
 enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD };
 
 struct exporter_config {
@@ -45,7 +45,7 @@ struct exporter_config {
     struct peer_config peer;
     struct retry_config retry;
     size_t max_batch_records;
-    size_t max_batch_bytes; /* before compression */
+    size_t max_batch_bytes; /* as JSON, before compression */
 };
 
 enum dead_letter { DEAD_LETTER_KEEP, DEAD_LETTER_DROP };

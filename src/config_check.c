@@ -82,20 +82,6 @@ static void check_in_clear(struct loading *ld, const struct fields *f, size_t ur
 /* ---- root --------------------------------------------------------------------------------------
  */
 
-static void check_encoding(struct loading *ld, const struct fields *root)
-{
-    const struct node *n = root->nodes[EXPORTER_ENCODING];
-    struct place at = n ? n->at : (struct place){ 0 };
-    if (strcmp(text_of(root, EXPORTER_ENCODING), "proto") != 0)
-        return;
-    if (at.variable)
-        fields_fault(root, ld, EXPORTER_ENCODING, at,
-                     "http/protobuf is not supported yet; use http/json%s",
-                     ld->in->path ? ", or set exporter.encoding: json" : "");
-    else
-        fields_fault(root, ld, EXPORTER_ENCODING, at, "proto is not supported yet, use json");
-}
-
 void check_root(struct loading *ld, const struct fields *root)
 {
     struct place top = { .line = 1, .column = 1 };
@@ -108,7 +94,6 @@ void check_root(struct loading *ld, const struct fields *root)
     else if (has_entries(&root->settings[EXPORTER_PEER + PEER_HEADERS]))
         check_in_clear(ld, root, whole ? EXPORTER_LOGS_ENDPOINT : EXPORTER_ENDPOINT, EXPORTER_PEER,
                        top);
-    check_encoding(ld, root);
     if (strstr(text_of(root, STATE_PATH), "://"))
         fields_fault(root, ld, STATE_PATH, top,
                      "s3:// and other URLs are not supported yet, takes "

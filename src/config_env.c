@@ -198,11 +198,11 @@ static struct node *read_protocol(struct loading *ld, const char *variable, cons
     if (strcmp(word, "http/json") == 0)
         return node_of(ld, variable, "json");
     if (strcmp(word, "http/protobuf") == 0)
-        return node_of(ld, variable, "proto"); /* which is refused as the file's would be */
+        return node_of(ld, variable, "proto");
     if (strcmp(word, "grpc") == 0)
         fault_add(ld->faults, node_of(ld, variable, NULL)->at, "",
-                  "grpc is not supported; use http/json%s",
-                  ld->in->path ? ", or set exporter.encoding: json" : "");
+                  "grpc is not supported; use http/protobuf or http/json%s",
+                  ld->in->path ? ", or set exporter.encoding" : "");
     else
         warn(ld, variable, "not one of http/json, http/protobuf, grpc; ignored");
     return NULL;

@@ -202,7 +202,7 @@ static int note_refusal(struct export *ex, struct batch *b, size_t index, bool a
         ex->refusals = xreallocarray(ex->refusals, ex->refusal_capacity, sizeof(*ex->refusals));
     }
     struct refusal *r = &ex->refusals[ex->refusal_count++];
-    *r = (struct refusal){ .index = index, .status = ex->reply.status };
+    *r = (struct refusal){ .index = index, .status = ex->reply.status, .unsent = !asked };
     wire_words(&ex->reply, r->words, sizeof(r->words));
     b->items[index].fate = FATE_REFUSED;
     return 0;
@@ -233,8 +233,7 @@ static int deliver(struct export *ex, struct batch *b, struct part part, int64_t
     if (deliver(ex, b, first, deadline_mono_ns, err))
         return -1;
     /* If all of a refused body's first half passes, the fault is in its second. */
-    second.known_bad = (verdict == REFUSED || verdict == UNFIT) &&
-                       ex->refusal_count == refused_before;
+    second.known_bad = verdict == REFUSED && ex->refusal_count == refused_before;
     return deliver(ex, b, second, deadline_mono_ns, err);
 }
 

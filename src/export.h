@@ -24,6 +24,7 @@
 struct refusal {
     size_t index; /* in the batch */
     int status;
+    bool unsent; /* nobody was asked: it is the record's own fault, whatever the collector takes */
     char
         words[REFUSAL_WORDS]; /* the collector's: they may quote the record, so they reach no log */
 };

@@ -19,6 +19,7 @@ void refused_take(struct refused *r, const struct batch *b, const struct export 
         item->len = record.len;
         item->print = b->items[refusal->index].print;
         item->status = refusal->status;
+        item->unsent = refusal->unsent;
         memcpy(item->words, refusal->words, sizeof(item->words));
     }
 }
@@ -43,6 +44,15 @@ int refused_keep(const struct refused *r, struct store *store, const char *sourc
                         : store->append(store, name, buf_bytes(&lines), DEAD_LETTERS_MAX, err);
     buf_release(&lines);
     return rc;
+}
+
+bool refused_all_unsent(const struct refused *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (!r->items[i].unsent)
+            return false;
+    }
+    return true;
 }
 
 void refused_reset(struct refused *r)

@@ -18,6 +18,7 @@ struct refused_record {
     size_t len;
     uint64_t print; /* its fingerprint, as `seen` counts it */
     int status;
+    bool unsent;
     char words[REFUSAL_WORDS];
 };
 
@@ -35,6 +36,9 @@ void refused_say(const struct refused *r, const char *source, bool keep, const s
 /* Append all of them, durably, to the dead letters of `source`. ERR_STATE. */
 int refused_keep(const struct refused *r, struct store *store, const char *source,
                  int64_t now_unix_ns, struct error *err);
+
+/* Whether none of them was sent: then it is clear whose fault it is. */
+bool refused_all_unsent(const struct refused *r);
 
 void refused_reset(struct refused *r);
 void refused_release(struct refused *r);

@@ -9,10 +9,14 @@
 #include "base/jread.h"
 #include "decode.h"
 #include "json_strict.h"
+#include "otlp_proto.h"
 #include "otlp_check.h"
 #include "print.h"
 #include "sink_store.h"
 #include "spoil.h"
+
+#define JSON     "application/json"
+#define PROTOBUF "application/x-protobuf"
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -58,12 +62,12 @@ uint64_t *sink_prints(struct sink *sink, size_t *count)
 /* ---- the request's frame -----------------------------------------------------------------------
  */
 
-static bool is_json(const char *type)
+/* Whether a Content-Type, parameters aside, is this one. */
+static bool is_type(const char *type, const char *wanted)
 {
-    static const char json[] = "application/json";
-    if (!type || strncasecmp(type, json, sizeof(json) - 1) != 0)
+    if (!type || strncasecmp(type, wanted, strlen(wanted)) != 0)
         return false;
-    const char *rest = type + sizeof(json) - 1;
+    const char *rest = type + strlen(wanted);
     rest += strspn(rest, " \t");
     return *rest == '\0' || *rest == ';';
 }
@@ -92,7 +96,8 @@ static int check_frame(const struct sink *sink, const struct web_request *rq)
         return 405;
     if (!authorized(sink, rq))
         return 401;
-    return is_json(web_header(rq, "Content-Type")) ? 0 : 415;
+    const char *type = web_header(rq, "Content-Type");
+    return is_type(type, JSON) || is_type(type, PROTOBUF) ? 0 : 415;
 }
 
 /* ---- the records -------------------------------------------------------------------------------
@@ -158,6 +163,16 @@ static int read_document(const struct sink *sink, struct json_object *document,
     return rc;
 }
 
+/* In its place. JSON is the longer: past the largest body that is taken it may still be right. */
+static int proto_to_json(struct buf *body, struct error *err)
+{
+    struct buf json = BUF_INIT((size_t)1 << 30);
+    int rc = otlp_proto_to_json(buf_bytes(body), &json, err);
+    buf_release(body);
+    *body = json;
+    return rc;
+}
+
 static int read_body(const struct sink *sink, const struct web_request *rq,
                      const struct fault *fault, struct delivery *d)
 {
@@ -173,6 +188,8 @@ static int read_body(const struct sink *sink, const struct web_request *rq,
     if (decode_body(d->batch.coding, buf_bytes(&rq->body), &text, &d->why))
         goto out;
     d->batch.read_bytes = text.len;
+    if (d->batch.proto && proto_to_json(&text, &d->why))
+        goto out;
     document = json_strict_parse(buf_bytes(&text), sink->options->sink_strict, &d->why);
     if (document)
         rc = read_document(sink, document, fault, d);
@@ -185,25 +202,39 @@ out:
 /* ---- answers -----------------------------------------------------------------------------------
  */
 
-static void refuse(struct web_answer *out, int status, const struct error *why)
+#define INVALID_ARGUMENT 3 /* google.rpc.Code */
+
+/* All in the request's encoding, as OTLP/HTTP has it. */
+static void refuse(const struct delivery *d, struct web_answer *out, int status)
 {
-    buf_printf(&out->body, "{\"code\":3,\"message\":");
-    jread_quote(&out->body, why->text);
-    buf_append_char(&out->body, '}');
+    if (d->batch.proto) {
+        otlp_proto_refused(&out->body, INVALID_ARGUMENT, d->why.text);
+    } else {
+        buf_printf(&out->body, "{\"code\":%d,\"message\":", INVALID_ARGUMENT);
+        jread_quote(&out->body, d->why.text);
+        buf_append_char(&out->body, '}');
+    }
     out->status = status;
-    pairs_add(&out->headers, "Content-Type", "application/json");
+    pairs_add(&out->headers, "Content-Type", d->batch.proto ? PROTOBUF : JSON);
 }
 
-static void accept(struct web_answer *out, const struct fault *fault)
+static void accept(const struct delivery *d, struct web_answer *out, const struct fault *fault)
 {
-    pairs_add(&out->headers, "Content-Type", "application/json");
-    if (fault->kind == FAULT_PARTIAL)
+    bool partial = fault->kind == FAULT_PARTIAL;
+    pairs_add(&out->headers, "Content-Type", d->batch.proto ? PROTOBUF : JSON);
+    if (d->batch.proto) {
+        const char *count = partial ? fault->detail : "";
+        out->status = 200;
+        otlp_proto_accepted(&out->body, strtoull(count + (*count == '"'), NULL, 10),
+                            partial ? "as scripted" : NULL);
+    } else if (partial) {
         web_json(
             out, 200,
             "{\"partialSuccess\":{\"rejectedLogRecords\":%s,\"errorMessage\":\"as scripted\"}}",
             fault->detail);
-    else
+    } else {
         web_json(out, 200, "{\"partialSuccess\":{}}");
+    }
 }
 
 static void receive(struct sink *sink, const struct web_request *rq, const struct fault *fault,
@@ -212,14 +243,14 @@ static void receive(struct sink *sink, const struct web_request *rq, const struc
     int status = check_frame(sink, rq);
     if (status) {
         error_set(&d->why, ERR_INPUT, "%s %s: refused with %d", rq->method, rq->path, status);
-        refuse(out, status, &d->why);
+        refuse(d, out, status);
         return;
     }
     if (read_body(sink, rq, fault, d)) {
-        refuse(out, 400, &d->why);
+        refuse(d, out, 400);
         return;
     }
-    accept(out, fault);
+    accept(d, out, fault);
     spoil_after(fault, out);
 }
 
@@ -230,6 +261,7 @@ static void deliver(struct sink *sink, const struct web_request *rq, struct web_
     d.batch.unix_ns = rq->arrived_unix_ns;
     d.batch.bytes = rq->body.len;
     d.batch.coding = web_header(rq, "Content-Encoding");
+    d.batch.proto = is_type(web_header(rq, "Content-Type"), PROTOBUF);
     out->delay_ns = atomic_load(sink->latency_ns);
     if (spoil_before(&fault, out))
         error_set(&d.why, ERR_INPUT, "refused by script");

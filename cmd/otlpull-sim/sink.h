@@ -1,5 +1,5 @@
-/* sink.h -- an OTLP/HTTP receiver for logs, JSON only: refuses what the Collector refuses, counts
- * and keeps what it took. */
+/* sink.h -- an OTLP/HTTP receiver for logs, in JSON and protobuf: refuses what the Collector
+ * refuses, counts and keeps what it took. */
 #ifndef OTLPULL_SIM_SINK_H
 #define OTLPULL_SIM_SINK_H
 

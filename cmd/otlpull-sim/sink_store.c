@@ -206,9 +206,10 @@ void store_batches(struct store *s, struct buf *out)
         const struct kept_batch *kept = &s->batches[i];
         buf_printf(out,
                    "{\"unix_ns\":%" PRId64 ",\"status\":%d,\"records\":%zu,\"rejected\":%zu,"
-                   "\"bytes\":%zu,\"read_bytes\":%zu,\"encoding\":",
+                   "\"bytes\":%zu,\"read_bytes\":%zu,\"proto\":%s,\"encoding\":",
                    kept->batch.unix_ns, kept->batch.status, kept->batch.records,
-                   kept->batch.rejected, kept->batch.bytes, kept->batch.read_bytes);
+                   kept->batch.rejected, kept->batch.bytes, kept->batch.read_bytes,
+                   kept->batch.proto ? "true" : "false");
         jread_quote(out, kept->coding);
         buf_append_text(out, "}\n");
     }

@@ -3,6 +3,7 @@
 #ifndef OTLPULL_SIM_SINK_STORE_H
 #define OTLPULL_SIM_SINK_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct batch {
     size_t bytes, read_bytes; /* on the wire; decompressed */
     size_t records;           /* accepted */
     size_t rejected;          /* of a partial success */
+    bool proto;               /* protobuf, not JSON */
     const char *coding;       /* copied */
 };
 

@@ -36,6 +36,7 @@ sources:
     retry_on_failure: {{max_elapsed_time: 5s}}
 exporter:
   endpoint: {sim.sink}
+  encoding: {encoding}
   retry_on_failure: {{max_elapsed_time: 5s}}
 state:
   path: {state}
@@ -96,10 +97,11 @@ class Bench:
         cpu_ms, peak_kib = done.stdout.split()
         return float(cpu_ms), int(peak_kib)
 
-    def otlpull(self, sim, fresh=True):
+    def otlpull(self, sim, fresh=True, encoding="json"):
         """One run over the whole history; with fresh=False, one with nothing left to do."""
         config = self.folder / "otlpull.yaml"
-        config.write_text(CONFIG.format(sim=sim, state=self.state), encoding="ascii")
+        config.write_text(CONFIG.format(sim=sim, state=self.state, encoding=encoding),
+                          encoding="ascii")
         if fresh:
             shutil.rmtree(self.state, ignore_errors=True)
         return self.run(self.build / "otlpull", "run", "-c", config, "--quiet")
@@ -125,6 +127,17 @@ class Bench:
         print(f"  {pages:5} pages of {page_bytes / 1e3:6.0f} KB"
               f"{ours:12.3f}{floor:12.3f}{ratio:12.2f}", flush=True)
 
+    def encodings(self, pages, shape):
+        """Medians of the same runs by JSON and by protobuf."""
+        with Sim(self.build, pages, shape, hours=10) as sim:
+            self.otlpull(sim)
+            pairs = [[self.otlpull(sim, encoding=e)[0] for e in ("json", "proto")]
+                     for _ in range(PAIRS)]
+        json_ms, proto_ms = (statistics.median(side) / pages for side in zip(*pairs))
+        ratio = statistics.median(proto / json for json, proto in pairs)
+        print(f"CPU, ms a page of 1 MB: {json_ms:.3f} as JSON, {proto_ms:.3f} as protobuf, "
+              f"{ratio:.2f} times that", flush=True)
+
     def memory(self, pages, hours):
         with Sim(self.build, pages, LARGE, hours) as sim:
             return self.otlpull(sim)[1] / 1024
@@ -149,6 +162,7 @@ def main():
         bench.cpu(200, LARGE)
         bench.cpu(1000, SMALL)
 
+        bench.encodings(200, LARGE)
         few, many = bench.memory(10, hours=1), bench.memory(1000, hours=100)
         print("peak memory, pages of about 1 MB, 10 to the hour")
         print(f"    10 pages {few:10.1f} MiB\n  1000 pages {many:10.1f} MiB, {many / few:.2f} times that")

@@ -14,7 +14,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Stub:
     def __init__(self, tls=None):
-        self.requests = []  # path and headers of each
+        self.requests, self.bodies = [], []  # path and headers of each; what it sent
         self.answers = {}  # beginning of a path: status, headers, body
         stub = self
 
@@ -22,7 +22,7 @@ class Stub:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                stub.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
                 stub.requests.append((self.path, self.headers))
                 found = [a for start, a in stub.answers.items() if self.path.startswith(start)]
                 status, headers, body = found[0] if found else (404, {}, b"")

@@ -102,7 +102,7 @@ def test_credentials_in_clear_are_refused(setup):
 def test_not_yet(setup):
     """What later issues bring is refused, and not ignored."""
     sim, pull = start(setup)
-    for where, key, value in ((pull.exporter, "encoding", "proto"), (pull.rest, "state", {"path": "s3://b/p"}),
+    for where, key, value in ((pull.rest, "state", {"path": "s3://b/p"}),
                               (pull.rest, "telemetry", {"metrics": {"enabled": True}}), (pull.source, "type", "fly")):
         before = where.get(key)
         where[key] = value

@@ -97,7 +97,9 @@ def test_sink_text(sim, strict, name, text, status, strict_status):
 REQUESTS = [
     ("charset", 200, {"Content_Type": "application/json; charset=utf-8"}),
     ("no type", 415, {"Content_Type": None}),
-    ("protobuf", 415, {"Content_Type": "application/x-protobuf"}),
+    ("JSON said to be protobuf", 400, {"Content_Type": "application/x-protobuf"}),
+    ("protobuf", 200, {"Content_Type": "application/X-Protobuf; a=b", "body": b"\n\x11\x12\x0f\x12\rY" + bytes(7) + b"\1\x1a\2ab"}),
+    ("protobuf said to be JSON", 400, {"body": b"\n\0"}),
     ("text/plain", 415, {"Content_Type": "text/plain"}),
     ("GET", 405, {"method": "GET"}),
     ("misspelt", 404, {"path": "/v1/log"}),

@@ -48,8 +48,8 @@ static const struct told rows[] = {
     { "logs_endpoint", MINIMAL "exporter: {logs_endpoint: \"https://u:p@c/l\"}\n",
       "c.yaml:3:27: exporter.logs_endpoint: got ***, takes an http:// or https:// URL without user "
       "and fragment (credentials go into headers)\n" },
-    { "proto", MINIMAL "exporter: {encoding: proto}\n",
-      "c.yaml:3:22: exporter.encoding: proto is not supported yet, use json\n" },
+    { "encoding", MINIMAL "exporter: {encoding: protobuf}\n",
+      "c.yaml:3:22: exporter.encoding: got \"protobuf\", takes one of json, proto\n" },
     { "s3", MINIMAL "state: {path: \"s3://bucket/prefix\"}\n",
       "c.yaml:3:15: state.path: s3:// and other URLs are not supported yet, takes the path of a "
       "directory\n" },

@@ -81,8 +81,8 @@ static void reads_otel(void **state)
                                            { OTLP "CERTIFICATE", "/ca" },
                                            { OTLP "LOGS_CLIENT_CERTIFICATE", "/cert" },
                                            { OTLP "CLIENT_KEY", "/key" },
-                                           { OTLP "PROTOCOL", "http/protobuf" },
-                                           { OTLP "LOGS_PROTOCOL", "http/json" },
+                                           { OTLP "PROTOCOL", "http/json" },
+                                           { OTLP "LOGS_PROTOCOL", "http/protobuf" },
                                            { OTLP "INSECURE", "true" },
                                            { NULL, NULL } };
     struct loaded l;
@@ -100,7 +100,7 @@ static void reads_otel(void **state)
     assert_string_equal(e->peer.tls.ca_file, "/ca");
     assert_string_equal(e->peer.tls.cert_file, "/cert");
     assert_string_equal(e->peer.tls.key_file, "/key");
-    assert_int_equal(e->encoding, ENCODING_JSON);
+    assert_int_equal(e->encoding, ENCODING_PROTO);
     case_release(&l);
 }
 
@@ -169,10 +169,8 @@ static void warns_or_refuses(void **state)
     one(OTLP "PROTOCOL", "xml",
         OTLP "PROTOCOL: not one of http/json, http/protobuf, grpc; ignored\n");
     one(OTLP "PROTOCOL", "grpc",
-        OTLP "PROTOCOL: grpc is not supported; use http/json, or set exporter.encoding: json\n");
-    one(OTLP "LOGS_PROTOCOL", "http/protobuf",
-        OTLP "LOGS_PROTOCOL: http/protobuf is not supported yet; use http/json, or set "
-             "exporter.encoding: json\n");
+        OTLP "PROTOCOL: grpc is not supported; use http/protobuf or http/json, or set "
+             "exporter.encoding\n");
     one(OTLP "ENDPOINT", "collector:4318",
         OTLP
         "ENDPOINT: got \"collector:4318\", takes an http:// or https:// URL without user, query "
