@@ -199,6 +199,19 @@ static struct window *window_to_work(struct ahead *a, bool *urgent)
     return a->window_count < WINDOWS_MOST ? cut_window(a) : NULL;
 }
 
+/* What its Date says of our clock. */
+static void note_date(struct ahead *a, const struct reply *reply)
+{
+    if (!reply->date_unix_ns)
+        return;
+    int64_t answered = clock_unix_ns(&a->clk.clk) - (now_of(a) - reply->answered_mono_ns);
+    int64_t sent = answered - (reply->answered_mono_ns - reply->sent_mono_ns);
+    bool between = reply->date_unix_ns > sent - NS_PER_S && reply->date_unix_ns <= answered;
+    /* At least so far ahead of ours: what is due must not lie in the platform's future. */
+    a->skew_ns = between ? 0 : reply->date_unix_ns - answered;
+    a->skew_known = true;
+}
+
 /* fetch_page() says when a call of its own goes out and when it is over. */
 static void on_wire(void *arg, bool yes)
 {
@@ -209,6 +222,7 @@ static void on_wire(void *arg, bool yes)
     a->asking += yes ? -1 : 1;
     if (!yes) {
         pace_answered(&a->pace, now, f->sent_mono_ns, f->urgent);
+        note_date(a, &f->fetch.reply);
     } else {
         f->sent_mono_ns = now;
         pace_sent(&a->pace, now, f->urgent);
@@ -233,19 +247,6 @@ static struct fetcher *take_fetcher(struct ahead *a)
     f->fetch.on_wire = on_wire;
     f->fetch.on_wire_arg = f;
     return f;
-}
-
-static void give_fetcher(struct ahead *a, struct fetcher *f)
-{
-    const struct reply *reply = &f->fetch.reply;
-    int64_t now_mono_ns = now_of(a);
-    if (reply->date_unix_ns) {
-        int64_t ours = clock_unix_ns(&a->clk.clk) - (now_mono_ns - reply->answered_mono_ns);
-        a->skew_ns = reply->date_unix_ns - ours;
-        a->skew_known = true;
-    }
-    f->next = a->idle;
-    a->idle = f;
 }
 
 /* What the next windows' length should be, by how many pages this one had. Of what is read again at
@@ -320,7 +321,8 @@ static void fetch_one(struct ahead *a, struct window *w, bool urgent)
     f->fetch.reply.body = (struct buf)BUF_INIT(0);
     pthread_mutex_lock(&a->mutex);
     a->asking--;
-    give_fetcher(a, f);
+    f->next = a->idle;
+    a->idle = f;
     w->busy = false;
     w->failed = rc != 0;
     w->why = why;
@@ -429,6 +431,24 @@ bool ahead_window(struct ahead *a, struct span *span, struct span *lost)
     return is;
 }
 
+/* The mutex is held, but not while it waits. */
+static void await_page(struct ahead *a, struct window *w)
+{
+    while (!w->first && !w->failed) {
+        if (w->busy)
+            pthread_cond_wait(&a->ready, &a->mutex);
+        else
+            fetch_one(a, w, true); /* nobody did yet */
+    }
+}
+
+void ahead_wait(struct ahead *a)
+{
+    pthread_mutex_lock(&a->mutex);
+    await_page(a, a->taken);
+    pthread_mutex_unlock(&a->mutex);
+}
+
 const struct page *ahead_page(struct ahead *a, struct error *err)
 {
     pthread_mutex_lock(&a->mutex);
@@ -436,12 +456,7 @@ const struct page *ahead_page(struct ahead *a, struct error *err)
     if (a->held)
         give_spare(a, a->held);
     a->held = NULL;
-    while (!w->first && !w->failed) {
-        if (w->busy)
-            pthread_cond_wait(&a->ready, &a->mutex);
-        else
-            fetch_one(a, w, true); /* nobody did yet */
-    }
+    await_page(a, w);
     struct ahead_page *p = w->first;
     if (p) {
         w->first = p->next;

@@ -52,6 +52,9 @@ void ahead_begin(struct ahead *a, const struct ahead_start *start);
  * more is due. `lost`: what lies before it and cannot be had any more; mostly empty. */
 bool ahead_window(struct ahead *a, struct span *span, struct span *lost);
 
+/* Wait until the window's next page has come, or an error, and leave it there. */
+void ahead_wait(struct ahead *a);
+
 /* Wait for the next page of the window; NULL: an error, as fetch_page() has them. */
 const struct page *ahead_page(struct ahead *a, struct error *err);
 

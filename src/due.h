@@ -17,8 +17,10 @@ struct due {
     struct clock *clk;
     int64_t lag_ns;
     int64_t until_unix_ns; /* no record from there on is due */
-    int64_t skew_ns;       /* by how much the platform's clock is ahead of ours; 0: hardly */
+    int64_t base_unix_ns,
+        mono_ns; /* the time at a moment; it goes on from there, and jumps no more */
     bool compared;
+    bool corrected; /* by what the first answer said: it is another time than we began with */
 };
 
 /* By our own clock, until there is another to compare it with. `clk` is borrowed. */

@@ -337,6 +337,14 @@ static void reserve(struct limiter *l, int64_t now, int count)
     }
 }
 
+static void unreserve(struct limiter *l)
+{
+    for (int i = 0; i < l->calls; i++) {
+        if (l->slots[i].use == READY)
+            l->slots[i].use = FREE;
+    }
+}
+
 /* Read what others did, change what is ours, write it back: under the document's lock.
  * `reserve_some`: only to take permits, if there are any. Never waits: ERR_LOCKED. */
 static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
@@ -367,6 +375,8 @@ static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
         document_begin(&whole);
         write_document(l, &whole);
         rc = document_put(l->store, l->name, &whole, &version, err);
+        if (rc)
+            unreserve(l); /* nobody else knows of them */
     }
 out:
     l->store->unlock(l->store, lock);
@@ -512,11 +522,9 @@ int limiter_hold(struct limiter *l, struct clock *clk, int64_t until_mono_ns, st
 int limiter_close(struct limiter *l, struct error *err)
 {
     bool used = false;
-    for (int i = 0; i < l->calls; i++) {
+    for (int i = 0; i < l->calls; i++)
         used = used || l->slots[i].use != FREE;
-        if (l->slots[i].use == READY)
-            l->slots[i].use = FREE;
-    }
+    unreserve(l);
     int rc = used ? update(l, l->clk, err) : 0;
     destroy(l);
     return rc;

@@ -274,7 +274,7 @@ static const char rules_help[] =
     "       (times: Unix ns or RFC 3339; also level=, message=, installationContext=, app=,\n"
     "       environment=, by=record|arrival)\n"
     "  POST /_sim/fault (rules in the body, in place of the old), /_sim/set?latency=&page-size=\n"
-    "       &cursor-ttl=&rate=&visible-until=&sink-latency=\n"
+    "       &cursor-ttl=&rate=&visible-until=&clock=&sink-latency= (visible-until, clock: times)\n"
     "Beside the sink's POST /v1/logs:\n"
     "  GET  /_sink/stats /_sink/records /_sink/batches   POST /_sink/fault /_sink/reset\n";
 

@@ -86,6 +86,7 @@ void state_write(const struct source_state *st, struct buf *out)
         write_time(out, "checkpoint", st->checkpoint_unix_ns);
     else
         buf_append_text(out, "\"checkpoint\":null");
+    buf_printf(out, ",\"windows\":%lld", (long long)st->windows);
     if (st->unfinished)
         write_window(out, st);
     else
@@ -215,6 +216,8 @@ static int read_document(struct json_object *from, struct source_state *out, str
     if (!jread_text(from, "identity", &identity) || strlen(identity) >= sizeof(out->identity))
         return bad("identity", err);
     memcpy(out->identity, identity, strlen(identity) + 1);
+    if (!jread_int(from, "windows", &out->windows))
+        return bad("windows", err);
     out->started = jread_member(from, "checkpoint") != NULL;
     if (out->started && !jread_time(from, "checkpoint", &out->checkpoint_unix_ns))
         return bad("checkpoint", err);

@@ -49,6 +49,7 @@ struct source_state {
     char identity[256]; /* of which app this is the state; "" in a new one */
     bool started;       /* a checkpoint is there */
     int64_t checkpoint_unix_ns;
+    int64_t windows; /* that were ever drained */
 
     /* A window that was begun: where to go on in it. */
     bool unfinished;
