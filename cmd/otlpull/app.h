@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/error.h"
 #include "config.h"
+#include "shard.h"
 
 #define SOURCE_FLAGS_MAX 1024
 
@@ -18,6 +19,7 @@ struct flags {
     const char *sources[SOURCE_FLAGS_MAX];
     int source_count;
     int64_t deadline_ns; /* 0: none was given */
+    struct shard shard;  /* count 0: none was given */
     bool dry_run, quiet, json, help, version;
     int log_level, log_format; /* -1: none was given */
 };
@@ -34,6 +36,8 @@ struct app {
 int run_command(struct app *app);
 int check_command(struct app *app);
 int status_command(struct app *app);
+int dead_letter_list_command(struct app *app);
+int dead_letter_replay_command(struct app *app);
 int help_command(const char *topic);
 
 /* The usage, for `help` and after a wrong command line. */

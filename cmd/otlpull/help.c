@@ -15,21 +15,27 @@ static const char usage[] =
     "  run      one run: from each source's checkpoint to now, then exit\n"
     "  check    read the configuration and print it as it will be used; makes no call\n"
     "  status   per source: checkpoint, lag, backlog, last run, budget, gaps; makes no call\n"
+    "  dead-letter list\n"
+    "           the records that the collector refused one by one, and what it said\n"
+    "  dead-letter replay\n"
+    "           send them again: what it takes now is removed, the rest kept\n"
     "  help     this, or more about a COMMAND, `sources` or `exit`\n"
     "\n"
     "  -c, --config FILE      otherwise $OTLPULL_CONFIG, /etc/otlpull/otlpull.yaml, or the\n"
     "                         environment alone\n"
     "  --source NAME          only this source; may be repeated\n"
     "  --deadline DURATION    run: stop in good order before it\n"
-    "  --dry-run              run: print what would be sent; send nothing\n"
-    "  --json                 status: as JSON\n"
+    "  --shard I/N            run: only the sources of this shard, 0 to N-1\n"
+    "  --dry-run              run, replay: print what would be sent; send nothing\n"
+    "  --json                 status: as JSON; list: the letters themselves, a JSON object a line\n"
     "  --log-level LEVEL      debug, info, warn or error\n"
     "  --log-format FORMAT    text or json\n"
     "  --quiet                nothing but warnings and errors\n"
     "  --version\n";
 
 static const char run_help[] =
-    "usage: otlpull run [-c FILE] [--source NAME]... [--deadline DURATION] [--dry-run] [--quiet]\n"
+    "usage: otlpull run [-c FILE] [--source NAME]... [--shard I/N] [--deadline DURATION]\n"
+    "                   [--dry-run] [--quiet]\n"
     "\n"
     "Fetches what is new since each source's checkpoint, up to now less its lag, sends it to the\n"
     "collector, moves the checkpoint past what was accepted, and exits. A second run beside it "
@@ -37,6 +43,9 @@ static const char run_help[] =
     "the source held and leaves it alone.\n"
     "\n"
     "  --deadline DURATION    stop in good order before it; the next run goes on from there\n"
+    "  --shard I/N            of N runs side by side this is the I-th, from 0: each works its own\n"
+    "                         apps. By default $JOB_COMPLETION_INDEX of $OTLPULL_SHARDS, where\n"
+    "                         the latter is set\n"
     "  --dry-run              fetch, print OTLP/JSON to stdout; send nothing, move no checkpoint\n";
 
 static const char check_help[] = "usage: otlpull check [-c FILE]\n"
@@ -49,6 +58,27 @@ static const char status_help[] =
     "usage: otlpull status [-c FILE] [--source NAME]... [--json]\n"
     "\n"
     "Prints what the state says of each source. Makes no call and may be used while a run is on.\n";
+
+static const char dead_letter_help[] =
+    "usage: otlpull dead-letter list   [-c FILE] [--source NAME]... [--json]\n"
+    "       otlpull dead-letter replay [-c FILE] [--source NAME]... [--dry-run] [--quiet]\n"
+    "\n"
+    "Records that the collector refused even alone are kept in source-NAME.dead-letter.jsonl in "
+    "the\n"
+    "state, with its answer (unless state.dead_letter is drop).\n"
+    "\n"
+    "list prints when each was refused, of which source, the status and the collector's words, "
+    "which\n"
+    "may quote the record; of a source that the configuration does not have, too.\n"
+    "\n"
+    "  --json                 the lines themselves, with the records\n"
+    "\n"
+    "replay sends them again, with the source's resource and scope. What the collector takes now "
+    "is\n"
+    "removed; what it refuses again stays, with its new answer (exit code 69). A line that is no\n"
+    "dead letter stays as it is, and is named (74). A run beside it finds the source held.\n"
+    "\n"
+    "  --dry-run              print OTLP/JSON to stdout; send and remove nothing\n";
 
 static const char exit_help[] =
     "exit codes\n"
@@ -67,9 +97,8 @@ static const char exit_help[] =
 static const struct topic {
     const char *name, *text;
 } topics[] = {
-    { "run", run_help },
-    { "check", check_help },
-    { "status", status_help },
+    { "run", run_help },       { "check", check_help },
+    { "status", status_help }, { "dead-letter", dead_letter_help },
     { "exit", exit_help },
 };
 
@@ -107,6 +136,7 @@ int help_command(const char *topic)
             return fflush(stdout) ? error_exit_code(ERR_STATE) : 0;
         }
     }
-    fprintf(stderr, "otlpull: no help on \"%s\": run, check, status, sources, exit\n", topic);
+    fprintf(stderr, "otlpull: no help on \"%s\": run, check, status, dead-letter, sources, exit\n",
+            topic);
     return error_exit_code(ERR_USAGE);
 }

@@ -21,17 +21,21 @@ enum flag {
     FLAG_LOG = 1 << 4,
     FLAG_QUIET = 1 << 5,
     FLAG_JSON = 1 << 6,
+    FLAG_SHARD = 1 << 7,
+    FLAGS_ALL = FLAG_CONFIG | FLAG_LOG | FLAG_QUIET, /* what every command takes */
 };
 
 static const struct command {
-    const char *name;
-    int flags; /* that it takes */
+    const char *name, *action; /* NULL: it has no second word */
+    int flags;                 /* that it takes */
     int (*run)(struct app *app);
 } commands[] = {
-    { "run", FLAG_CONFIG | FLAG_SOURCE | FLAG_DEADLINE | FLAG_DRY_RUN | FLAG_LOG | FLAG_QUIET,
+    { "run", NULL, FLAGS_ALL | FLAG_SOURCE | FLAG_SHARD | FLAG_DEADLINE | FLAG_DRY_RUN,
       run_command },
-    { "check", FLAG_CONFIG | FLAG_LOG | FLAG_QUIET, check_command },
-    { "status", FLAG_CONFIG | FLAG_SOURCE | FLAG_LOG | FLAG_QUIET | FLAG_JSON, status_command },
+    { "check", NULL, FLAGS_ALL, check_command },
+    { "status", NULL, FLAGS_ALL | FLAG_SOURCE | FLAG_JSON, status_command },
+    { "dead-letter", "list", FLAGS_ALL | FLAG_SOURCE | FLAG_JSON, dead_letter_list_command },
+    { "dead-letter", "replay", FLAGS_ALL | FLAG_SOURCE | FLAG_DRY_RUN, dead_letter_replay_command },
 };
 
 enum option_value {
@@ -42,6 +46,7 @@ enum option_value {
     OPT_LOG_FORMAT,
     OPT_QUIET,
     OPT_JSON,
+    OPT_SHARD,
     OPT_VERSION
 };
 
@@ -54,6 +59,7 @@ static const struct option options[] = {
     { "log-format", required_argument, NULL, OPT_LOG_FORMAT },
     { "quiet", no_argument, NULL, OPT_QUIET },
     { "json", no_argument, NULL, OPT_JSON },
+    { "shard", required_argument, NULL, OPT_SHARD },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
@@ -166,6 +172,11 @@ static int read_flag(int opt, struct flags *f, int *used, struct error *err)
         *used |= FLAG_JSON;
         f->json = true;
         return 0;
+    case OPT_SHARD:
+        *used |= FLAG_SHARD;
+        return shard_parse_pair(bytes_of(optarg), &f->shard)
+                   ? 0
+                   : bad_value("shard", "I/N with I from 0 to N-1, such as 0/4", err);
     case 'h':
         f->help = true;
         return 0;
@@ -272,12 +283,27 @@ static int configure(struct app *app)
     return code;
 }
 
-static const struct command *command_named(const char *name)
+/* The command that the words name, all of them; NULL with an error. */
+static const struct command *command_of(char *const *words, int count, struct error *err)
 {
+    bool known = false;
     for (size_t i = 0; i < COUNT(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+        const struct command *c = &commands[i];
+        int own = c->action ? 2 : 1;
+        if (strcmp(c->name, words[0]) != 0)
+            continue;
+        known = true;
+        if (c->action && (count < 2 || strcmp(c->action, words[1]) != 0))
+            continue;
+        if (count == own)
+            return c;
+        error_set(err, ERR_USAGE, "%s takes no argument \"%s\"", words[own - 1], words[own]);
+        return NULL;
     }
+    if (known)
+        error_set(err, ERR_USAGE, "%s takes list or replay", words[0]);
+    else
+        error_set(err, ERR_USAGE, "no command \"%s\"", words[0]);
     return NULL;
 }
 
@@ -301,12 +327,8 @@ static int dispatch(struct app *app, int argc, char **argv)
         help_usage(STDERR_FILENO);
         return error_exit_code(ERR_USAGE);
     }
-    const struct command *command = command_named(name);
-    if (!command)
-        error_set(&err, ERR_USAGE, "no command \"%s\"", name);
-    else if (optind + 1 < argc)
-        error_set(&err, ERR_USAGE, "%s takes no argument \"%s\"", name, argv[optind + 1]);
-    else if (used & ~command->flags)
+    const struct command *command = command_of(argv + optind, argc - optind, &err);
+    if (command && used & ~command->flags)
         error_set(&err, ERR_USAGE, "%s does not take all of these options", name);
     if (err.kind)
         return usage_error(app, &err);
@@ -323,6 +345,7 @@ int main(int argc, char **argv)
     }
     clock_init_system(&app.clk, signal_pipe[0]);
     app.diag = (struct diag){ .level = DIAG_INFO, .fd = STDERR_FILENO, .clk = &app.clk };
+    app.diag.journal = diag_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
     int code = dispatch(&app, argc, argv);
     config_release(&app.config);
     free(app.chosen);

@@ -41,12 +41,42 @@ static int64_t deadline_of(struct app *app, int64_t began_mono_ns)
     return ns ? time_add(began_mono_ns, ns - leave_ns) : TIME_FOREVER;
 }
 
+/* --shard, or what an Indexed Job of Kubernetes tells its pods. */
+static int find_shard(const struct app *app, struct shard *out, struct error *err)
+{
+    const char *count = getenv("OTLPULL_SHARDS"), *index = getenv("JOB_COMPLETION_INDEX");
+    *out = app->flags.shard;
+    if (out->count || !count || !*count)
+        return 0;
+    if (!index || !*index)
+        return error_set(err, ERR_CONFIG,
+                         "OTLPULL_SHARDS is set, but not JOB_COMPLETION_INDEX: the Job needs "
+                         "completionMode: Indexed");
+    if (!shard_parse(bytes_of(index), bytes_of(count), out))
+        return error_set(err, ERR_CONFIG,
+                         "JOB_COMPLETION_INDEX is \"%.20s\" and OTLPULL_SHARDS \"%.20s\": takes 0 "
+                         "to N-1, and N up to %d",
+                         index, count, SHARDS_MAX);
+    return 0;
+}
+
+/* Of the chosen sources, leave those of our shard. */
+static int choose_shard(const struct app *app, struct error *err)
+{
+    struct shard shard;
+    if (find_shard(app, &shard, err))
+        return -1;
+    for (size_t i = 0; i < app->config.source_count; i++)
+        app->chosen[i] = app->chosen[i] && shard_has(&shard, app->config.sources[i].budget_key);
+    return 0;
+}
+
 int run_command(struct app *app)
 {
     struct error err = { 0 };
     struct run_summary summary = { 0 };
     int64_t began = clock_mono_ns(&app->clk);
-    if (http_global_init(&err))
+    if (choose_shard(app, &err) || http_global_init(&err))
         return app_fail(app, &err);
     int code;
     struct store *store = store_open(app->config.state_path, &app->clk, &err);

@@ -3,6 +3,7 @@
 #include "app.h"
 #include "base/jread.h"
 #include "base/timefmt.h"
+#include "dead_letter.h"
 #include "limiter.h"
 #include "pull.h"
 #include "state/state.h"
@@ -17,6 +18,7 @@ struct figures {
     struct source_state state;
     int64_t lag_ns, backlog_ns;
     int budget_left;
+    uint64_t dead_letter_bytes;
 };
 
 static int read_figures(struct app *app, struct store *store, const struct source_config *source,
@@ -27,7 +29,8 @@ static int read_figures(struct app *app, struct store *store, const struct sourc
     *out = (struct figures){ .source = source, .state = SOURCE_STATE_INIT };
     if (limiter_left(store, &app->clk, source->budget_key, source->rate.calls,
                      source->rate.period_ns, &out->budget_left, err) ||
-        state_load(store, source->stream.name, &out->state, &version, err))
+        state_load(store, source->stream.name, &out->state, &version, err) ||
+        dead_letters_size(store, source->stream.name, &out->dead_letter_bytes, err))
         return error_within(err, "source %s", source->stream.name);
     struct window_rules rules;
     pull_window_rules(source, &rules);
@@ -78,6 +81,9 @@ static void write_text(const struct figures *f, struct buf *out)
         buf_append_text(out, "  last run    none\n");
     buf_printf(out, "  budget      %d of %d calls left in %s\n", f->budget_left,
                f->source->rate.calls, duration_text(f->source->rate.period_ns, a));
+    if (f->dead_letter_bytes)
+        buf_printf(out, "  refused     %llu bytes of dead letters: otlpull dead-letter list\n",
+                   (unsigned long long)f->dead_letter_bytes);
     if (st->gap_count == 0)
         buf_append_text(out, "  gaps        none\n");
     for (size_t i = 0; i < st->gap_count; i++)
@@ -126,7 +132,8 @@ static void write_json(const struct figures *f, struct buf *out)
     buf_printf(out, ",\"budget\":{\"left\":%d,\"calls\":%d,", f->budget_left,
                f->source->rate.calls);
     json_seconds(out, "period_seconds", f->source->rate.period_ns);
-    buf_append_text(out, "},\"gaps\":[");
+    buf_printf(out, "},\"dead_letter_bytes\":%llu,\"gaps\":[",
+               (unsigned long long)f->dead_letter_bytes);
     for (size_t i = 0; i < st->gap_count; i++) {
         buf_append_text(out, i ? ",{" : "{");
         json_time(out, "from", st->gaps[i].from_unix_ns);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -13,16 +14,20 @@
 #define LINE_MAX_BYTES 8192
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
+static const int priorities[] = { 7, 6, 4, 3 }; /* LOG_DEBUG and so on of syslog(3) */
 
 static bool plain(const char *text)
 {
     return *text && text[strcspn(text, " \"=\\")] == '\0';
 }
 
+/* `time` is NULL where the reader knows it, and who says this how loudly. */
 static void text_line(struct buf *line, const char *time, enum diag_level level,
                       const char *message, const struct diag_field *fields, size_t count)
 {
-    buf_printf(line, "%s %-5s otlpull: %s", time, level_names[level], message);
+    if (time)
+        buf_printf(line, "%s %-5s otlpull: ", time, level_names[level]);
+    buf_append_text(line, message);
     for (size_t i = 0; i < count; i++) {
         buf_printf(line, " %s=", fields[i].name);
         if (!fields[i].text)
@@ -49,6 +54,16 @@ static void json_line(struct buf *line, const char *time, enum diag_level level,
     buf_append_char(line, '}');
 }
 
+bool diag_is_journal(int fd, const char *stream)
+{
+    struct stat st;
+    char own[64];
+    if (!stream || fstat(fd, &st))
+        return false;
+    snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(own, stream) == 0;
+}
+
 void diag_event(const struct diag *d, enum diag_level level, const char *message,
                 const struct diag_field *fields, size_t count)
 {
@@ -58,7 +73,12 @@ void diag_event(const struct diag *d, enum diag_level level, const char *message
     struct buf line = BUF_INIT(LINE_MAX_BYTES);
     char time[TIMEFMT_MAX];
     timefmt_rfc3339(clock_unix_ns(d->clk), 3, time);
-    (d->json ? json_line : text_line)(&line, time, level, message, fields, count);
+    if (d->journal)
+        buf_printf(&line, "<%d>", priorities[level]);
+    if (d->json)
+        json_line(&line, time, level, message, fields, count);
+    else
+        text_line(&line, d->journal ? NULL : time, level, message, fields, count);
     for (size_t i = 0; i < line.len; i++) {
         if ((unsigned char)line.data[i] < 0x20) /* one event, one line, whatever it quotes */
             line.data[i] = ' ';

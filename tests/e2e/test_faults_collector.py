@@ -1,9 +1,11 @@
 """What the collector's answers make of a run: delivered, later, this record, credentials, wrong endpoint."""
 
+import math
 import time
 
 import pytest
 from conftest import SLOW
+from simulator import MINUTE, date
 from stub import stub
 
 BATCH = 25
@@ -130,6 +132,27 @@ def test_poison(setup, keep):
         assert letter["record"]["body"]["stringValue"].endswith("#77")
     assert pull.run().summary["rejected"] == "0"
     assert len(pull.dead_letters()) == len(letters)
+
+
+@pytest.mark.parametrize("batch, poison", [(8192, "#5000"), (8192, "#9999"), (1000, "#7777")])
+def test_one_poison_in_ten_thousand(start_sim, make_pull, batch, poison):
+    """All others arrive, at the price of two requests for each time that a batch can be halved."""
+    past = date(time.time_ns() - 10 * MINUTE)  # all in one window, so that the batches are the same
+    requests = []
+    for refuse in [], ["--sink-refuse", poison]:
+        sim = start_sim("--now", past, "--hours", 0.5, "--records", 10000, "--page-size", 1000, *refuse)
+        pull = make_pull(sim)
+        pull.source["lookback"] = "65m"
+        pull.exporter.update(max_batch_records=batch, max_batch_bytes="64MiB")
+        pull.exporter["retry_on_failure"] = {**pull.exporter["retry_on_failure"], "max_elapsed_time": f"{20 * SLOW}s"}
+        pull.run()
+        requests.append(sim.received()["requests"])
+    refused = [letter["record"]["body"]["stringValue"].split()[-1] for letter in pull.dead_letters()]
+    check = sim.check()
+    assert (check["missing"], check["extra"]) == (len(refused), 0), check
+    assert refused == [poison] and sim.received()["records"] == 9999
+    assert requests[0] == -(-10000 // batch)
+    assert requests[1] - requests[0] <= 2 * math.log2(batch)
 
 
 def test_poison_comes_first(setup):
