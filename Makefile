@@ -7,6 +7,7 @@ PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
+CLANG   ?= clang
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 STANDARD := -std=c11 -D_GNU_SOURCE -pthread -Isrc -I. -DOTLPULL_VERSION='"$(VERSION)"'
@@ -24,11 +25,12 @@ CMD_SRC  := $(wildcard cmd/otlpull/*.c)
 SIM_SRC  := $(wildcard cmd/otlpull-sim/*.c)
 UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+MODEL_SRC := $(wildcard tests/model/*.c)
 ALL_SRC  := $(LIB_SRC) $(CMD_SRC) $(SIM_SRC) $(UNIT_SRC) $(wildcard tests/*/*.c) otlp/example.c
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
-FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/bin/%,$(FUZZ_SRC))
 REPLAY   := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 
 # What the targets need from Debian, as file=package; `make deps` installs what is missing.
@@ -38,7 +40,8 @@ DEPS_BUILD := /usr/bin/cc=gcc /usr/include/stdio.h=libc6-dev /usr/bin/curl-confi
 	/usr/include/xxhash.h=libxxhash-dev /usr/include/microhttpd.h=libmicrohttpd-dev \
 	/usr/bin/pkg-config=pkgconf
 DEPS_TEST := /usr/include/cmocka.h=libcmocka-dev /usr/bin/python3=python3 \
-	/usr/bin/pytest-3=python3-pytest /usr/bin/openssl=openssl
+	/usr/bin/pytest-3=python3-pytest /usr/bin/protoc=protobuf-compiler /usr/bin/openssl=openssl \
+	/usr/bin/systemd-analyze=systemd /usr/lib/python3/dist-packages/yaml/__init__.py=python3-yaml
 DEPS_DEMO := /usr/bin/python3=python3
 DEPS_LINT := /usr/bin/clang-tidy=clang-tidy /usr/bin/cppcheck=cppcheck /usr/bin/clang-format=clang-format \
 	/usr/bin/shellcheck=shellcheck
@@ -101,9 +104,32 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libotlpull.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@)
 
+# It stands between file.c and the system, to record what reaches the disk.
+$(BUILD)/unit/state/power_loss_test: override LDFLAGS += $(foreach f,open openat mkdir write fsync \
+	renameat ftruncate unlinkat close,-Wl,--wrap=$(f))
+
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(BUILD)/libotlpull.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@)
+
+# What the simulator makes of protobuf, to compare with.
+PROTO_JUDGE := $(call obj,$(addprefix cmd/otlpull-sim/,otlp_proto.c json_strict.c))
+$(BUILD)/replay/proto_fuzz $(BUILD)/bin/proto_fuzz: $(PROTO_JUDGE)
+$(BUILD)/replay/proto_fuzz $(BUILD)/bin/proto_fuzz: LIBS := $(BUILD)/libotlpull.a $(LIBS)
+
+# Its own wire in http.c's place, and its own threads and clocks: tests/model/model.h says why.
+MODEL_WRAP := $(foreach f,mutex_init mutex_destroy mutex_lock mutex_trylock mutex_unlock \
+	condattr_init condattr_setclock condattr_destroy cond_init cond_destroy cond_wait \
+	cond_timedwait cond_signal cond_broadcast create join,-Wl,--wrap=pthread_$(f)) \
+	$(foreach f,init stop release,-Wl,--wrap=clock_child_$(f))
+
+$(BUILD)/model: $(call obj,$(MODEL_SRC)) $(BUILD)/libotlpull.a
+	$(call run,LINK,$(CC) $(CFLAGS) $(LDFLAGS) $(MODEL_WRAP) $^ $(LIBS) -o $@)
+
+# Preloaded into otlpull by the fault tests; never with a sanitizer, as it stands before theirs.
+$(BUILD)/shim.so: tests/shim/shim.c Makefile
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -O1 -g -fno-omit-frame-pointer -fPIC -shared $< -ldl -o $@)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -118,7 +144,21 @@ test: deps-test ## build with sanitizers, run unit, corpus and end-to-end tests
 	@BUILD=$(BUILD)/sanitized PYTHON=$(PYTHON) ./tests/run.sh
 
 .PHONY: tests-built
-tests-built: programs $(UNIT_BIN) $(REPLAY)
+tests-built: programs $(UNIT_BIN) $(REPLAY) $(BUILD)/model $(BUILD)/shim.so
+
+.PHONY: model
+model: deps-build ## play random worlds on a fake clock: SEEDS (1000), from seed FROM (1) on
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/model
+	@$(BUILD)/model --seeds $(or $(SEEDS),1000) --from $(or $(FROM),1)
+
+.PHONY: faults
+faults: deps-test ## each call of a run fails in turn, a kill at each change of the state, and 500 more
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/sanitized CFLAGS="-O1 -g -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all" tests-built
+	@BUILD=$(BUILD)/sanitized OTLPULL_EVERY=1 OTLPULL_KILLS=500 PYTHONDONTWRITEBYTECODE=1 \
+		ASAN_OPTIONS=detect_leaks=1:exitcode=99 \
+		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99 \
+		$(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/e2e/test_faults_every.py tests/e2e/test_kill.py
 
 .PHONY: sanitize
 sanitize: test deps-valgrind ## the tests under ASan and UBSan, and again under valgrind
@@ -137,12 +177,21 @@ check: lint test sanitize ## lint, test, sanitize: what a commit must pass
 interop: all deps-test ## drive it into a real OpenTelemetry Collector (needs Go)
 	@BUILD=$(BUILD) ./tests/interop/run.sh
 
+# The library as an archive here too: of what a target brings of its own, it takes nothing.
 .PHONY: fuzz
 fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60)
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/fuzz CC=$(CLANG) WARNINGS= CFLAGS="-O1 -g \
+	-fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" fuzz-built
 	@for f in $(FUZZ_SRC); do \
-		BUILD=$(BUILD) CPPFLAGS='$(CPPFLAGS)' LIBS='$(LIBS)' ./tests/fuzz/fuzz.sh "$$f" $(FUZZ_SECONDS) \
-			$(LIB_SRC) || exit 1; \
+		BUILD=$(BUILD) ./tests/fuzz/fuzz.sh "$$(basename "$$f" _fuzz.c)" $(FUZZ_SECONDS) || exit 1; \
 	done
+
+.PHONY: fuzz-built
+fuzz-built: $(FUZZ_BIN)
+
+$(BUILD)/bin/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/libotlpull.a
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $^ $(LIBS) -o $@)
 
 .PHONY: bench
 bench: all deps-demo ## CPU and peak memory beside a program that moves the same bytes unread

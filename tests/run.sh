@@ -1,7 +1,7 @@
 #!/bin/bash
-# Run every test there is against the programs in $BUILD: unit programs, the fuzzers' corpora, then
-# the end-to-end scenarios. Called by `make test` (BUILD is built with sanitizers) and, with
-# VALGRIND=1, by `make sanitize`. The last line is "N passed, M failed".
+# Run every test there is against the programs in $BUILD: unit programs, the fuzzers' corpora, the
+# model's worlds, then the end-to-end scenarios. Called by `make test` (BUILD is built with
+# sanitizers) and, with VALGRIND=1, by `make sanitize`. The last line is "N passed, M failed".
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -13,11 +13,13 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99
 
 program_limit=120 # seconds, for one unit program or corpus
 e2e_limit=1200
+model_seeds=3000
 under=()
 if [ -n "$VALGRIND" ]; then
     under=(valgrind --error-exitcode=99 --leak-check=full -q)
     program_limit=600
     e2e_limit=3000
+    model_seeds=100
 fi
 
 passed=0
@@ -77,6 +79,22 @@ for program in "$BUILD"/replay/*_fuzz; do
     count "corpus $name" "$code" "$(sum 's/^([0-9]+) inputs replayed$/\1/p')" 0
 done
 [ -n "$found" ] || none "corpora"
+
+# The model: that it finds what the harness spoils, and that it finds nothing else. A seed that fails
+# says how it is replayed. All its worlds are one test. The self-test leaves threads that are stuck
+# behind, with all that they hold: nothing for valgrind.
+code=0
+limited "$program_limit" "$BUILD/model" --self-test || code=$?
+count "model self-test" "$code" "$(sum 's/^([0-9]+) passed, [0-9]+ failed$/\1/p')" \
+    "$(sum 's/^[0-9]+ passed, ([0-9]+) failed$/\1/p')"
+code=0
+limited "$program_limit" "${under[@]}" "$BUILD/model" --seeds "$model_seeds" || code=$?
+tail -n 1 "$output"
+count "model worlds" "$code" "$(sum 's/^[0-9]+ seeds, 0 failed;.*/1/p')" 0
+code=0
+limited "$program_limit" "${under[@]}" "$BUILD/model" --seeds $((model_seeds / 3)) --with wall-jumps,slow-edge || code=$?
+tail -n 1 "$output"
+count "model worlds with clocks that are set" "$code" "$(sum 's/^[0-9]+ seeds, 0 failed;.*/1/p')" 0
 
 code=0
 limited "$e2e_limit" "$PYTHON" -m pytest -q -p no:cacheprovider tests/e2e || code=$?

@@ -3,6 +3,7 @@
  * 8259) or UTF-8 has (RFC 3629) the rule, and this is the whole list:
  *   - NaN, Infinity, -Infinity; "1." and "-.5"; leading zeros: json-c takes them
  *   - control characters as they are inside a string: json-c takes them
+ *   - a key in single quotes: json-c takes it
  *   - overlong UTF-8, surrogates in UTF-8, beyond U+10FFFF: json-c takes them; libc's iconv decides
  *   - more than OTLP_MAX_DEPTH brackets inside one another: json-c is set to take twice that
  *
@@ -48,7 +49,7 @@ static struct outline outline_of(const char *text, size_t len)
         in_string = c == '"';
         depth += (c == '{' || c == '[') - (c == '}' || c == ']');
         seen.depth = depth > seen.depth ? depth : seen.depth;
-        seen.forgiven |= c == 'N' || c == 'I' ||
+        seen.forgiven |= c == 'N' || c == 'I' || c == '\'' ||
                          (c == '.' && !(is_digit(before) && is_digit(after))) ||
                          (c == '0' && is_digit(after) && !number_goes_on);
     }

@@ -16,9 +16,12 @@ fail() {
 for program in otlpull otlpull-sim; do
     [ -x "$BUILD/$program" ] || fail "$BUILD/$program is missing: run make"
 done
+command -v protoc >/dev/null || fail "protoc is missing: install protobuf-compiler"
 command -v setpriv >/dev/null || fail "setpriv is missing: install util-linux"
 "$PYTHON" -c 'import pytest' 2>/dev/null || fail "$PYTHON has no pytest: install python3-pytest"
 "$here/build-collector.sh"
+"$here/build-descriptors.sh"
+"$here/build-manifests.sh"
 
 export PYTHONDONTWRITEBYTECODE=1
 exec "$PYTHON" -m pytest -q -p no:cacheprovider --basetemp "$BUILD/interop/tmp" "$@" "$here"

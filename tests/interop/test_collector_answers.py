@@ -284,7 +284,16 @@ def test_later(tmp_path, name, settings):
     with run_collector(tmp_path, *settings) as c:
 
         def refusal():
-            status = c.request(OK)[0]
-            return status != 200 and status
+            status, headers, _ = c.answer(OK)
+            return status != 200 and (status, headers["Retry-After"])
 
-        assert wait_for("refusal", refusal) == 503
+        assert wait_for("refusal", refusal) == (503, None)
+
+
+def test_size_lowered(tmp_path):
+    """A body over a limit that was configured is no 413 either."""
+    with run_collector(tmp_path, "receivers.otlp.protocols.http.max_request_body_size=65536") as c:
+        body = OK.replace(b'"a"', b'"%s"' % (b"a" * (65536 - len(OK) + 1)))
+        assert len(body) == 65536 and c.request(body)[0] == 200
+        too_large = b'{"code":3, "message":"http: request body too large"}'
+        assert c.request(body + b" ") == (400, too_large)

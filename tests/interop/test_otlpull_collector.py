@@ -2,51 +2,20 @@
 
 import json
 import re
-import subprocess
-import threading
 import time
 import urllib.request
 from collections import Counter
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from conftest import BUILD, PACK, SECONDS, document, process, records, run_collector, wait_for
+from conftest import (
+    APP, BUILD, ENVIRONMENT, PACK, SECONDS, api_with, document, otlpull_run, process, records,
+    run_collector, wait_for,
+)
 
-APP = "11111111-2222-4333-8444-555555555555"
-ENVIRONMENT = "66666666-7777-4888-8999-000000000000"
-CONFIG = f"""
-sources:
-  - name: shop
-    type: forge
-    endpoint: %(api)s
-    app_id: {APP}
-    environment_id: {ENVIRONMENT}
-    email: dev@example.com
-    api_token: sim-token
-    lookback: %(lookback)s
-    rate_limit: {{calls: 10000, period: 1m}}
-    resource: {{service.name: shop}}
-exporter:
-  endpoint: %(collector)s
-  compression: %(compression)s
-  max_batch_records: 700
-  retry_on_failure: {{initial_interval: 10ms, max_interval: 50ms}}
-state:
-  path: %(folder)s/state
-"""
 SEVERITY = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "ERROR": 17, "FATAL": 21}
 BUNYAN = {30: 9, 40: 13, 50: 17, 60: 21}
-
-
-def otlpull_run(folder, **settings):
-    config = folder / "otlpull.yaml"
-    config.write_text(CONFIG % {"folder": folder, "compression": "none", **settings})
-    command = [BUILD / "otlpull", "run", "--config", config]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * SECONDS)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
 
 
 def check_same(got, want):
@@ -167,29 +136,6 @@ ODD = [
     ('"attributes":{}', None),
     ('"body":{"stringValue":"%s"}' % ("x" * (20 << 20)), None),  # more than the Collector takes
 ]
-
-
-@contextmanager
-def api_with(*texts):
-    """The Forge API of an app whose log is these records; they come once, on the first page."""
-    pages = [b'{"appLogs":[%s]}' % ",".join(texts).encode()]
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = pages.pop() if pages else b'{"appLogs":[]}'
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_odd_records(tmp_path):
