@@ -330,8 +330,6 @@ static void fetch_one(struct ahead *a, struct window *w, bool urgent)
         give_spare(a, p);
     else
         queue_page(a, w, p);
-    if (w->abandoned)
-        free_window(w);
     pthread_cond_signal(&a->ready);
 }
 
@@ -359,10 +357,13 @@ static void *fetch_ahead(void *arg)
     while (!a->ending) {
         bool urgent;
         struct window *w = window_to_work(a, &urgent);
-        if (w)
-            fetch_one(a, w, urgent);
-        else
+        if (!w) {
             wait_for_work(a);
+            continue;
+        }
+        fetch_one(a, w, urgent);
+        if (w->abandoned)
+            free_window(w);
     }
     pthread_mutex_unlock(&a->mutex);
     return NULL;

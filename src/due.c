@@ -5,7 +5,7 @@
 
 #define FAR_NS      (30 * NS_PER_S)
 #define DATE_NS     (2 * NS_PER_S) /* a Date is of whole seconds, and a moment on its way */
-#define BELIEVED_NS (24 * 3600 * NS_PER_S)
+#define BELIEVED_NS (NS_PER_S * 3600 * 24)
 
 void due_init(struct due *d, struct clock *clk, int64_t lag_ns)
 {

@@ -64,7 +64,7 @@ bool pace_may_call_beside(const struct pace *p, int64_t now_mono_ns)
 {
     int64_t latency_ns = latency_of(p, now_mono_ns);
     int used = 0, urgent = 0;
-    if (!pace_is_slow(p, now_mono_ns) || p->under_way >= enough(p, now_mono_ns))
+    if (latency_ns <= 0 || !pace_is_slow(p, now_mono_ns) || p->under_way >= enough(p, now_mono_ns))
         return false;
     for (int i = 0; i < p->budget; i++) {
         const struct pace_call *call = &p->recent[i];

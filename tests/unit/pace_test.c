@@ -78,13 +78,12 @@ static void the_urgent_calls_are_kept_back(void **state)
 static void few_at_once(void **state)
 {
     static const struct {
-        int calls;
         int64_t period_ns, latency_ns;
-        int at_once;
+        int calls, at_once;
     } table[] = {
-        { 30, 60 * S, 10 * S, 7 }, { 30, 3 * S, 1 * S, 13 },
-        { 30, 3 * S, 2 * S, 26 },  { 2000, 1 * S, 100 * NS_PER_MS, 32 },
-        { 1, 10 * S, 30 * S, 1 },
+        { 60 * S, 10 * S, 30, 7 }, { 3 * S, 1 * S, 30, 13 },
+        { 3 * S, 2 * S, 30, 26 },  { 1 * S, 100 * NS_PER_MS, 2000, 32 },
+        { 10 * S, 30 * S, 1, 1 },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(table); i++) {

@@ -85,7 +85,7 @@ static void it_goes_as_a_parent_of_any_kind(void **state)
     check_i64(fake.mono_ns, until);
     check_i64(clock_stopped(&child.clk) && readable(child.clk.stop_fd), true);
     check_i64(clock_stopped(&fake.clk) || clock_stopped(&other.clk), false);
-    fake.stop = true;
+    fake_of(&fake.clk)->stop = true;
     check_i64(clock_stopped(&other.clk), true);
     check_i64(clock_sleep_until(&other.clk, until + NS_PER_S), false);
     clock_child_release(&child);
