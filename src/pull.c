@@ -190,12 +190,15 @@ static int open_state(struct line *ln, struct error *err)
     if (state_load(p->store, source->stream.name, st, &ln->version, err))
         return -1;
     stream_identity(&source->stream, identity);
-    if (st->identity[0] && strcmp(st->identity, identity) != 0)
+    if (st->identity[0] && strcmp(st->identity, identity) != 0) {
+        char name[128];
+        state_file_name(source->stream.name, "json", name);
         return error_set(
             err, ERR_CONFIG,
             "its state is that of \"%s\", not of \"%s\": give this source a name of its "
-            "own, or remove its state",
-            st->identity, identity);
+            "own, or remove %s/%s",
+            st->identity, identity, p->store->where, name);
+    }
     memcpy(st->identity, identity, sizeof(identity));
     due_init(&ln->due, p->clk, source->lag_ns);
     ln->fresh = !st->started;
