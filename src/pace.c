@@ -46,7 +46,8 @@ bool pace_is_quick(const struct pace *p, int64_t now_mono_ns)
 
 bool pace_is_slow(const struct pace *p, int64_t now_mono_ns)
 {
-    return latency_of(p, now_mono_ns) > p->period_ns / p->budget;
+    return !pace_is_quick(p, now_mono_ns) &&
+           latency_of(p, now_mono_ns) > p->period_ns / p->budget;
 }
 
 /* As many calls under way use up the budget, with something to spare: a few windows that get on are
