@@ -173,7 +173,8 @@ static bool has_room(struct ahead *a)
     if (!pace_is_slow(&a->pace, now_of(a)))
         return a->waiting_pages == 0;
     return a->waiting_pages < PAGES_MOST &&
-           a->waiting_bytes + (size_t)a->pace.under_way * a->largest_bytes < BYTES_MOST;
+           a->waiting_bytes + (size_t)(a->pace.under_way + a->asking) * a->largest_bytes <
+               BYTES_MOST;
 }
 
 /* The window of which a page may be asked for ahead; NULL: none now. Nothing is asked for behind a
@@ -221,7 +222,7 @@ static void on_wire(void *arg, bool yes)
     int64_t now = now_of(a);
     a->asking += yes ? -1 : 1;
     if (!yes) {
-        pace_answered(&a->pace, now, f->sent_mono_ns, f->urgent);
+        pace_over(&a->pace, now, f->fetch.reply.status ? f->sent_mono_ns : 0, f->urgent);
         note_date(a, &f->fetch.reply);
     } else {
         f->sent_mono_ns = now;
@@ -457,8 +458,10 @@ const struct page *ahead_page(struct ahead *a, struct error *err)
     if (a->held)
         give_spare(a, a->held);
     a->held = NULL;
-    await_page(a, w);
-    struct ahead_page *p = w->first;
+    bool late = w->first && now_of(a) > a->until_mono_ns; /* it came in time, and we did not */
+    if (!late)
+        await_page(a, w);
+    struct ahead_page *p = late ? NULL : w->first;
     if (p) {
         w->first = p->next;
         p->next = NULL;
@@ -467,6 +470,8 @@ const struct page *ahead_page(struct ahead *a, struct error *err)
         a->held = p;
         if (!pace_is_quick(&a->pace, now_of(a)))
             call_for_thread(a);
+    } else if (late) {
+        error_set(err, ERR_DEADLINE, "what was read ahead would be sent past the deadline");
     } else {
         *err = w->why;
     }
@@ -481,6 +486,7 @@ void ahead_again(struct ahead *a)
     drop_pages(a, w);
     buf_reset(&w->at.text);
     w->ended = w->failed = false;
+    w->pages = 0;
     pthread_mutex_unlock(&a->mutex);
 }
 

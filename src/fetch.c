@@ -150,6 +150,8 @@ static int call(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns, s
     struct permit permit;
     if (limiter_acquire(f->limiter, f->clk, deadline_mono_ns, &permit, err))
         return -1;
+    if (a->retry.count == 0) /* the wait for the first permit is none of its retries' time */
+        retry_begin(&a->retry, &f->source->retry, f->clk);
     a->retry.count++;
     a->request.send_before_mono_ns = permit.send_before_mono_ns;
     note_on_wire(f, true);
@@ -208,8 +210,7 @@ static int redirect(struct fetch *f, struct attempts *a, struct error *err)
 }
 
 /* What to do about an answer that is no page: 0: try again. */
-static int handle(struct fetch *f, struct attempts *a, const struct cursor *at,
-                  int64_t deadline_mono_ns, struct error *err)
+static int handle(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns, struct error *err)
 {
     int status = f->reply.status;
     switch (answer_of(status)) {
@@ -224,9 +225,7 @@ static int handle(struct fetch *f, struct attempts *a, const struct cursor *at,
         error_set(err, ERR_CONFIG, "404: no such app or environment for these credentials");
         break;
     case ANSWER_WRONG:
-        /* With a cursor it is most likely that: expired, or of another version of the platform. */
-        error_set(err, at->text.len > 0 ? ERR_INPUT : ERR_PLATFORM, "%d: the request is refused",
-                  status);
+        error_set(err, ERR_INPUT, "%d: the request is refused", status);
         add_words(f, a, err);
         break;
     case ANSWER_UNKNOWN:
@@ -271,7 +270,7 @@ static int attempt(struct fetch *f, struct attempts *a, const struct cursor *at,
     if (call(f, a, deadline_mono_ns, err))
         return handle_failure(f, a, deadline_mono_ns, err);
     if (answer_of(f->reply.status) != ANSWER_PAGE)
-        return handle(f, a, at, deadline_mono_ns, err);
+        return handle(f, a, deadline_mono_ns, err);
     page_reset(out);
     if (st->type->decode(st, at, buf_bytes(&f->reply.body), out, err)) {
         name_call(a, err);

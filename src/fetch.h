@@ -30,9 +30,9 @@ void fetch_init(struct fetch *f, const struct source_config *source, struct limi
                 struct http *http, struct clock *clk);
 
 /* Fill `out` with the page that `at` names; its records are spans of f->reply.body, good until the
- * next call. ERR_INPUT: the platform refuses the cursor in `at`, so that the window must begin
- * anew. ERR_PLATFORM, ERR_AUTH, ERR_CONFIG, ERR_DEADLINE (no permit in time), ERR_STATE,
- * ERR_STOPPED. */
+ * next call. ERR_INPUT: the platform refuses the request; with a cursor most likely that, so
+ * that the window must begin anew. ERR_PLATFORM, ERR_AUTH, ERR_CONFIG, ERR_DEADLINE (no permit in
+ * time), ERR_STATE, ERR_STOPPED. */
 int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at, struct page *out,
                int64_t deadline_mono_ns, struct error *err);
 

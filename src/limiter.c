@@ -363,12 +363,14 @@ static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
         read_others(l, document, &write, err))
         goto out;
     int64_t now = clock_mono_ns(l->clk);
-    retire(l, now);
     int free_calls = l->calls - count_calls(l, now, &next_mono_ns);
-    if (reserve_some && free_calls > 0 && l->not_before_mono_ns <= now) {
+    bool take = reserve_some && free_calls > 0 && l->not_before_mono_ns <= now;
+    write = write || take;
+    if (write)
+        retire(l, now); /* what leaves our slots must reach the document */
+    if (take) {
         int wanted = free_calls / 4 > l->waiting ? free_calls / 4 : l->waiting;
         reserve(l, now, wanted < free_calls ? wanted : free_calls);
-        write = true;
     }
     rc = 0;
     if (write) {

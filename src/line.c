@@ -257,12 +257,13 @@ static bool is_gone(const struct line *ln)
 static enum reading no_page(struct line *ln, const struct error *why, bool *again,
                             struct error *err)
 {
-    if (why->kind == ERR_INPUT && !*again) {
+    if (why->kind == ERR_INPUT && is_gone(ln))
+        return READ_ANEW;
+    /* With a cursor it is most likely that: expired, or of another version of the platform. */
+    if (why->kind == ERR_INPUT && ln->at.text.len > 0 && !*again) {
         *again = true;
         return read_again(ln, err);
     }
-    if (why->kind == ERR_PLATFORM && is_gone(ln))
-        return READ_ANEW;
     *err = *why;
     if (err->kind == ERR_INPUT)
         err->kind = ERR_PLATFORM;

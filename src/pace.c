@@ -3,6 +3,8 @@
 #include "base/clock.h"
 
 #define QUICK_NS (20 * NS_PER_MS)
+/* Under way at once before the first answer: it may never come, or be larger than thought. */
+#define FIRST_MOST 16
 
 void pace_init(struct pace *p, int calls, int64_t period_ns)
 {
@@ -23,12 +25,14 @@ void pace_sent(struct pace *p, int64_t now_mono_ns, bool urgent)
     p->recent_at = (p->recent_at + 1) % p->budget;
 }
 
-void pace_answered(struct pace *p, int64_t now_mono_ns, int64_t sent_mono_ns, bool urgent)
+void pace_over(struct pace *p, int64_t now_mono_ns, int64_t sent_mono_ns, bool urgent)
 {
     int64_t latency_ns = now_mono_ns - sent_mono_ns;
     p->under_way--;
     if (urgent)
         p->urgent_mono_ns = 0;
+    if (sent_mono_ns == 0)
+        return;
     p->latency_ns = p->latency_ns ? (3 * p->latency_ns + latency_ns) / 4 : latency_ns;
 }
 
@@ -46,8 +50,7 @@ bool pace_is_quick(const struct pace *p, int64_t now_mono_ns)
 
 bool pace_is_slow(const struct pace *p, int64_t now_mono_ns)
 {
-    return !pace_is_quick(p, now_mono_ns) &&
-           latency_of(p, now_mono_ns) > p->period_ns / p->budget;
+    return !pace_is_quick(p, now_mono_ns) && latency_of(p, now_mono_ns) > p->period_ns / p->budget;
 }
 
 /* As many calls under way use up the budget, with something to spare: a few windows that get on are
@@ -55,7 +58,9 @@ bool pace_is_slow(const struct pace *p, int64_t now_mono_ns)
 static int enough(const struct pace *p, int64_t now_mono_ns)
 {
     int64_t apart_ns = p->period_ns / p->budget;
-    if (p->latency_ns == 0 || apart_ns == 0)
+    if (p->latency_ns == 0)
+        return p->most < FIRST_MOST ? p->most : FIRST_MOST;
+    if (apart_ns == 0)
         return p->most;
     int64_t calls = latency_of(p, now_mono_ns) / apart_ns * 5 / 4 + 1;
     return calls < p->most ? (int)calls : p->most;

@@ -35,7 +35,8 @@ struct pace {
 void pace_init(struct pace *p, int calls, int64_t period_ns);
 
 void pace_sent(struct pace *p, int64_t now_mono_ns, bool urgent);
-void pace_answered(struct pace *p, int64_t now_mono_ns, int64_t sent_mono_ns, bool urgent);
+/* A call is over that was sent then; 0: it had no answer, and tells nothing. */
+void pace_over(struct pace *p, int64_t now_mono_ns, int64_t sent_mono_ns, bool urgent);
 
 /* It answers so soon that there is nothing to be gained: a thread's turn costs as much. */
 bool pace_is_quick(const struct pace *p, int64_t now_mono_ns);

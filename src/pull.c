@@ -162,6 +162,7 @@ static int pull_windows(struct line *ln, struct error *err)
         ln->state.unfinished = true;
         if (line_window(ln, &anew, err))
             return -1;
+        resumed = false;
         if (anew)
             cut_windows(ln, NULL);
         anew = false;

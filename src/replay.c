@@ -13,7 +13,7 @@
 
 /* One source's replay. The journal, as it now is, has three parts: what was kept of it, [0, place);
  * the lines of the batch; and what was not read yet. */
-struct line {
+struct journal {
     const struct replay *r;
     const struct source_config *source;
     struct dead_letters letters;
@@ -25,134 +25,134 @@ struct line {
     struct replay_result result;
 };
 
-static int print_batch(struct line *ln, struct error *err)
+static int print_batch(struct journal *jn, struct error *err)
 {
-    ln->result.sent += (int64_t)ln->batch.count;
-    bool ok = batch_print(&ln->batch, stdout);
-    batch_reset(&ln->batch);
+    jn->result.sent += (int64_t)jn->batch.count;
+    bool ok = batch_print(&jn->batch, stdout);
+    batch_reset(&jn->batch);
     return ok ? 0 : error_set(err, ERR_STATE, "stdout cannot be written");
 }
 
 /* How many of the batch's records are answered for; what is open is its end. Those that were
  * refused are written to `kept`, as the new letters that they are. */
-static size_t settle(struct line *ln)
+static size_t settle(struct journal *jn)
 {
-    const struct export *ex = ln->r->ex;
-    int64_t now = clock_unix_ns(ln->r->clk);
+    const struct export *ex = jn->r->ex;
+    int64_t now = clock_unix_ns(jn->r->clk);
     size_t settled = 0;
-    while (settled < ln->batch.count && ln->batch.items[settled].fate != FATE_OPEN)
+    while (settled < jn->batch.count && jn->batch.items[settled].fate != FATE_OPEN)
         settled++;
-    buf_reset(&ln->kept);
-    ln->kept.max = ln->batch.text.max + ln->batch.count * FRAME_BYTES;
+    buf_reset(&jn->kept);
+    jn->kept.max = jn->batch.text.max + jn->batch.count * FRAME_BYTES;
     for (size_t i = 0; i < ex->refusal_count; i++) {
         const struct refusal *refusal = &ex->refusals[i];
         assert(refusal->index < settled);
-        dead_letter_write(&ln->kept, ln->source->stream.name, now, refusal->status, refusal->words,
-                          batch_record(&ln->batch, refusal->index));
-        ln->result.last_status = refusal->status;
+        dead_letter_write(&jn->kept, jn->source->stream.name, now, refusal->status, refusal->words,
+                          batch_record(&jn->batch, refusal->index));
+        jn->result.last_status = refusal->status;
     }
-    assert(!ln->kept.full);
-    ln->result.refused += (int64_t)ex->refusal_count;
-    ln->result.sent += (int64_t)(settled - ex->refusal_count);
+    assert(!jn->kept.full);
+    jn->result.refused += (int64_t)ex->refusal_count;
+    jn->result.sent += (int64_t)(settled - ex->refusal_count);
     return settled;
 }
 
 /* Send the batch, if there is one, and put what is kept of it in its place. */
-static int flush(struct line *ln, struct error *err)
+static int flush(struct journal *jn, struct error *err)
 {
-    const struct replay *r = ln->r;
+    const struct replay *r = jn->r;
     struct error second = { 0 };
     char name[128];
-    if (ln->batch.count == 0)
+    if (jn->batch.count == 0)
         return 0;
     if (r->dry_run)
-        return print_batch(ln, err);
-    int rc = export_batch(r->ex, &ln->batch, TIME_FOREVER, err);
-    size_t settled = settle(ln);
+        return print_batch(jn, err);
+    int rc = export_batch(r->ex, &jn->batch, TIME_FOREVER, err);
+    size_t settled = settle(jn);
     if (settled > 0) {
-        dead_letter_file_name(ln->source->stream.name, name);
-        if (r->store->splice(r->store, name, ln->place, ln->place + ln->ends[settled - 1],
-                             buf_bytes(&ln->kept), &second)) {
+        dead_letter_file_name(jn->source->stream.name, name);
+        if (r->store->splice(r->store, name, jn->place, jn->place + jn->ends[settled - 1],
+                             buf_bytes(&jn->kept), &second)) {
             *err = second;
             return -1;
         }
-        ln->place += ln->kept.len;
-        ln->letters.line -= settled - r->ex->refusal_count;
+        jn->place += jn->kept.len;
+        jn->letters.line -= settled - r->ex->refusal_count;
     }
-    batch_reset(&ln->batch);
+    batch_reset(&jn->batch);
     return rc;
 }
 
 /* Mended as when it was kept, or by what the configuration says now. */
-static bool add(struct line *ln, const struct letter *letter, size_t line_len)
+static bool add(struct journal *jn, const struct letter *letter, size_t line_len)
 {
     char observed[24];
     int len = snprintf(observed, sizeof(observed), "%lld", (long long)letter->unix_ns);
-    size_t i = ln->batch.count;
-    if (!batch_add(&ln->batch, &letter->record, 0, ln->source->normalize,
+    size_t i = jn->batch.count;
+    if (!batch_add(&jn->batch, &letter->record, 0, jn->source->normalize,
                    (struct otlp_text){ observed, (size_t)len }))
         return false;
-    if (i == ln->end_capacity) {
-        ln->end_capacity = i ? 2 * i : 256;
-        ln->ends = xreallocarray(ln->ends, ln->end_capacity, sizeof(*ln->ends));
+    if (i == jn->end_capacity) {
+        jn->end_capacity = i ? 2 * i : 256;
+        jn->ends = xreallocarray(jn->ends, jn->end_capacity, sizeof(*jn->ends));
     }
-    ln->ends[i] = (i ? ln->ends[i - 1] : 0) + line_len;
+    jn->ends[i] = (i ? jn->ends[i - 1] : 0) + line_len;
     return true;
 }
 
 /* Bring one line into the batch; send it where it is full, or ends because the line is no letter
  * and stays where it is. */
-static int take_line(struct line *ln, struct bytes line, struct error *err)
+static int take_line(struct journal *jn, struct bytes line, struct error *err)
 {
     struct letter letter;
     const char *why = NULL;
-    if (!dead_letters_read(&ln->letters, line, &letter, &why)) {
-        if (flush(ln, err))
+    if (!dead_letters_read(&jn->letters, line, &letter, &why)) {
+        if (flush(jn, err))
             return -1;
-        dead_letters_note(&ln->letters, why);
-        ln->place += line.len;
+        dead_letters_note(&jn->letters, why);
+        jn->place += line.len;
         return 0;
     }
-    if (add(ln, &letter, line.len))
+    if (add(jn, &letter, line.len))
         return 0;
-    if (flush(ln, err))
+    if (flush(jn, err))
         return -1;
-    add(ln, &letter, line.len);
+    add(jn, &letter, line.len);
     return 0;
 }
 
-static int replay_lines(struct line *ln, struct error *err)
+static int replay_lines(struct journal *jn, struct error *err)
 {
-    const struct replay *r = ln->r;
-    const char *source = ln->source->stream.name;
+    const struct replay *r = jn->r;
+    const char *source = jn->source->stream.name;
     struct bytes line = { 0 };
     char name[128];
     /* So that a full or read-only disk is found before anything is sent. */
     dead_letter_file_name(source, name);
     if (!r->dry_run && r->store->splice(r->store, name, 0, 0, BYTES(""), err))
         return -1;
-    if (dead_letters_open(&ln->letters, r->store, source, err))
+    if (dead_letters_open(&jn->letters, r->store, source, err))
         return -1;
     do {
         if (clock_stopped(r->clk))
             return error_set(err, ERR_STOPPED, "stopped");
-        if (dead_letters_next(&ln->letters, &line, err))
+        if (dead_letters_next(&jn->letters, &line, err))
             return -1;
-        if (line.len > 0 && take_line(ln, line, err))
+        if (line.len > 0 && take_line(jn, line, err))
             return -1;
     } while (line.len > 0);
-    return flush(ln, err);
+    return flush(jn, err);
 }
 
-static int hold_and_replay(struct line *ln, struct error *err)
+static int hold_and_replay(struct journal *jn, struct error *err)
 {
-    const struct replay *r = ln->r;
+    const struct replay *r = jn->r;
     struct store_lock *lock = NULL;
     char name[128];
-    state_file_name(ln->source->stream.name, "lock", name);
+    state_file_name(jn->source->stream.name, "lock", name);
     if (!r->dry_run && r->store->lock(r->store, name, 0, &lock, err))
         return -1;
-    int rc = replay_lines(ln, err);
+    int rc = replay_lines(jn, err);
     r->store->unlock(r->store, lock);
     return rc;
 }
@@ -160,19 +160,19 @@ static int hold_and_replay(struct line *ln, struct error *err)
 int replay_source(const struct replay *r, const struct source_config *source,
                   struct replay_result *out, struct error *err)
 {
-    struct line ln = { .r = r, .source = source };
+    struct journal jn = { .r = r, .source = source };
     uint64_t bytes = 0;
     int rc = dead_letters_size(r->store, source->stream.name, &bytes, err);
-    ln.result.any = bytes > 0;
+    jn.result.any = bytes > 0;
     if (bytes > 0) {
-        batch_init(&ln.batch, source, &r->config->exporter);
-        rc = hold_and_replay(&ln, err);
-        dead_letters_damage(&ln.letters, &ln.result.damaged);
-        dead_letters_close(&ln.letters);
-        batch_release(&ln.batch);
+        batch_init(&jn.batch, source, &r->config->exporter);
+        rc = hold_and_replay(&jn, err);
+        dead_letters_damage(&jn.letters, &jn.result.damaged);
+        dead_letters_close(&jn.letters);
+        batch_release(&jn.batch);
     }
-    *out = ln.result;
-    buf_release(&ln.kept);
-    free(ln.ends);
+    *out = jn.result;
+    buf_release(&jn.kept);
+    free(jn.ends);
     return rc;
 }

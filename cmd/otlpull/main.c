@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -336,6 +337,16 @@ static int dispatch(struct app *app, int argc, char **argv)
     return code ? code : command->run(app);
 }
 
+/* A slow platform is asked much at once, each call by a connection of its own. */
+static void allow_many_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files); /* or with as many as there are */
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct app app = { 0 };
@@ -345,6 +356,7 @@ int main(int argc, char **argv)
     }
     clock_init_system(&app.clk, signal_pipe[0]);
     app.diag = (struct diag){ .level = DIAG_INFO, .fd = STDERR_FILENO, .clk = &app.clk };
+    allow_many_files();
     app.diag.journal = diag_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM"));
     int code = dispatch(&app, argc, argv);
     config_release(&app.config);

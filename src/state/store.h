@@ -30,8 +30,9 @@ struct store {
      * a zero version. ERR_STATE. */
     int (*get)(struct store *s, const char *name, struct buf *out, struct store_version *version,
                struct error *err);
-    /* Replace the document if it is still at `version`, which then becomes the new one. ERR_STATE,
-     * with the old document in place: it could not be written, or was changed by another. */
+    /* Replace the document if it is still at `version`, which then becomes the new one. ERR_STATE:
+     * it could not be written, or was changed by another, and the old one is in place; or, with
+     * `version` moved on, the new one, which may not outlive a power loss. */
     int (*put)(struct store *s, const char *name, struct bytes content,
                struct store_version *version, struct error *err);
     /* Hold `name` alone among all runs until unlocked or the process dies. Waits until

@@ -151,3 +151,15 @@ def test_refused_cursor_with_many_windows_under_way(setup):
     sim.fault("api:9=400", "api:14=410")
     pull.run()
     sim.whole()
+
+
+def test_deadline_while_pages_wait(setup):
+    """The collector takes longer than the reading ahead: what waits at the deadline is left for the next run."""
+    sim, pull = setup("--hours", 20, "--records", 900, "--page-size", 20, "--latency", "300ms", "--sink-latency", "300ms")
+    pull.source["lookback"] = "20h"
+    pull.exporter["max_batch_records"] = 20
+    result = pull.run("--deadline", f"{4 * SLOW}s")
+    assert result.summary["backlog"] != "0s" and result.summary["exported"] != "0"
+    sim.set("sink-latency=0")
+    pull.run(seconds=60 * SLOW)
+    assert sim.whole() == 900

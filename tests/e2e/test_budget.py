@@ -84,3 +84,12 @@ def test_the_platforms_clock_is_not_ours(setup, header, hours):
         assert time.monotonic() - began > 2
         process.send_signal(signal.SIGTERM)
         pull.finish(process)
+
+
+def test_the_wait_for_a_permit_is_no_retry(setup):
+    """A call that fails is tried again although the permit before it took longer than max_elapsed_time."""
+    sim, pull = setup("--hours", 1, "--records", 60, "--page-size", 20)
+    pull.source["rate_limit"] = {"calls": 1, "period": "2s"}
+    sim.fault("api:2=503")
+    pull.run(seconds=60 * SLOW)
+    assert sim.whole() > 0

@@ -379,6 +379,33 @@ static void periods_that_differ_forget_nothing(void **state)
     check_i64(left >= 20, true); /* nobody with a longer period is left */
 }
 
+/* A look at the document that ends without a permit, and so without a note, forgets nothing either.
+ */
+static void a_look_in_vain_forgets_nothing(void **state)
+{
+    struct world *w = *state;
+    struct error err = { 0 };
+    struct permit permit;
+    int left = -1;
+    struct limiter *longer = make(w, 10, 20 * S), *own = make(w, 2, 2 * S);
+    one_call(w, longer, 0);
+    assert_int_equal(limiter_close(longer, &err), 0);
+    fake_sleep(&w->fake.clk, w->fake.mono_ns + 22 * S / 10);
+    one_call(w, own, 0);
+    one_call(w, own, 0);
+    fake_sleep(&w->fake.clk, w->fake.mono_ns + 43 * S / 10);
+    struct limiter *other = make(w, 2, 2 * S);
+    one_call(w, other, 0);
+    one_call(w, other, 0);
+    assert_int_equal(limiter_close(other, &err), 0);
+    check_i64(limiter_acquire(own, &w->fake.clk, w->fake.mono_ns + S / 20, &permit, &err), -1);
+    fake_sleep(&w->fake.clk, w->fake.mono_ns + 21 * S / 10);
+    one_call(w, own, 0);
+    assert_int_equal(limiter_close(own, &err), 0);
+    assert_int_equal(limiter_left(w->store, &w->fake.clk, "forge app", 10, 20 * S, &left, &err), 0);
+    check_i64(left, 4);
+}
+
 /* The document's times are the wall clock's. Set back, they lie ahead: for no longer than a permit
  * may be held and a period. */
 static void a_clock_set_back_does_not_stall_it(void **state)
@@ -441,6 +468,7 @@ int main(void)
         IN_WORLD(a_clock_of_its_own_ends_a_wait),
         IN_WORLD(a_frozen_run_stalls_nobody_past_the_deadline),
         IN_WORLD(periods_that_differ_forget_nothing),
+        IN_WORLD(a_look_in_vain_forgets_nothing),
         IN_WORLD(a_clock_set_back_does_not_stall_it),
         IN_WORLD(a_clock_that_jumps_frees_nothing_within_a_run),
     };

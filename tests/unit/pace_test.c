@@ -14,7 +14,7 @@ static struct pace after_calls(int calls, int64_t period_ns, int64_t latency_ns,
     for (int i = count; i > 0; i--) {
         int64_t sent = T0 - i * latency_ns;
         pace_sent(&p, sent, true);
-        pace_answered(&p, sent + latency_ns, sent, true);
+        pace_over(&p, sent + latency_ns, sent, true);
     }
     return p;
 }
@@ -53,7 +53,7 @@ static void a_call_that_takes_long_shows_before_its_answer(void **state)
     assert_true(pace_is_quick(&p, T0));
     assert_false(pace_is_slow(&p, T0 + 100 * NS_PER_MS));
     assert_true(pace_is_slow(&p, T0 + 101 * NS_PER_MS));
-    assert_int_equal(beside(&p, T0 + 2 * S), 29);
+    assert_int_equal(beside(&p, T0 + 2 * S), 15);
 }
 
 /* At 2.5 s a call, 24 of 30 a minute are the urgent window's: six are left. */
@@ -67,7 +67,7 @@ static void the_urgent_calls_are_kept_back(void **state)
     for (int i = 0; i < 40; i++) {
         if (pace_may_call_beside(&p, T0)) {
             pace_sent(&p, T0, false);
-            pace_answered(&p, T0 + 2500 * NS_PER_MS, T0, false);
+            pace_over(&p, T0 + 2500 * NS_PER_MS, T0, false);
             count++;
         }
     }
@@ -102,7 +102,7 @@ static void a_used_budget_has_none_left(void **state)
     int first = beside(&p, T0);
     assert_true(first > 0);
     for (int i = 0; i < first; i++)
-        pace_answered(&p, T0 + 4 * S, T0, false);
+        pace_over(&p, T0 + 4 * S, T0, false);
     assert_false(pace_may_call_beside(&p, T0 + 4 * S - 1));
     assert_true(pace_may_call_beside(&p, T0 + 8 * S));
 }
