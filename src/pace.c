@@ -4,7 +4,7 @@
 
 #define QUICK_NS (20 * NS_PER_MS)
 /* Under way at once before the first answer: it may never come, or be larger than thought. */
-#define FIRST_MOST 16
+#define FIRST_MOST 24
 
 void pace_init(struct pace *p, int calls, int64_t period_ns)
 {
