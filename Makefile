@@ -7,12 +7,13 @@ PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
+PLATFORM ?= forge
 CLANG   ?= clang
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
 STANDARD := -std=c11 -D_GNU_SOURCE -pthread -Isrc -I. -DOTLPULL_VERSION='"$(VERSION)"'
 HARDEN   := -fstack-protector-strong -fPIE
-LIBS     := -lcurl -ljson-c -lyaml -lz -lzstd -pthread
+LIBS     := -lcurl -lcrypto -ljson-c -lyaml -lz -lzstd -pthread
 SIM_LIBS := -lmicrohttpd
 
 override CPPFLAGS += $(STANDARD)
@@ -35,7 +36,7 @@ REPLAY   := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 
 # What the targets need from Debian, as file=package; `make deps` installs what is missing.
 DEPS_BUILD := /usr/bin/cc=gcc /usr/include/stdio.h=libc6-dev /usr/bin/curl-config=libcurl4-openssl-dev \
-	/usr/include/json-c/json.h=libjson-c-dev /usr/include/yaml.h=libyaml-dev \
+	/usr/include/openssl/evp.h=libssl-dev /usr/include/json-c/json.h=libjson-c-dev /usr/include/yaml.h=libyaml-dev \
 	/usr/include/zlib.h=zlib1g-dev /usr/include/zstd.h=libzstd-dev \
 	/usr/include/xxhash.h=libxxhash-dev /usr/include/microhttpd.h=libmicrohttpd-dev \
 	/usr/bin/pkg-config=pkgconf
@@ -60,7 +61,7 @@ run = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);) $(2)
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  %-12s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
 
 .PHONY: all
 all: deps-build ## build otlpull and its simulator
@@ -134,8 +135,8 @@ $(BUILD)/shim.so: tests/shim/shim.c Makefile
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: demo
-demo: all deps-demo ## show it working: simulator, run, delivered records, status
-	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/demo.sh
+demo: all deps-demo ## show it working (PLATFORM=forge): simulator, run, delivered records, status
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) PLATFORM=$(PLATFORM) ./tests/demo.sh
 
 .PHONY: test
 test: deps-test ## build with sanitizers, run unit, corpus and end-to-end tests
@@ -147,9 +148,10 @@ test: deps-test ## build with sanitizers, run unit, corpus and end-to-end tests
 tests-built: programs $(UNIT_BIN) $(REPLAY) $(BUILD)/model $(BUILD)/shim.so
 
 .PHONY: model
-model: deps-build ## play random worlds on a fake clock: SEEDS (1000), from seed FROM (1) on
+model: deps-build ## play random worlds on a fake clock: SEEDS (1000), from seed FROM (1) on; PLATFORM (all)
 	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/model
-	@$(BUILD)/model --seeds $(or $(SEEDS),1000) --from $(or $(FROM),1)
+	@$(BUILD)/model --seeds $(or $(SEEDS),1000) --from $(or $(FROM),1) \
+	$(if $(filter file,$(origin PLATFORM)),,--platform $(PLATFORM))
 
 .PHONY: faults
 faults: deps-test ## each call of a run fails in turn, a kill at each change of the state, and 500 more
@@ -177,6 +179,8 @@ check: lint test sanitize ## lint, test, sanitize: what a commit must pass
 interop: all deps-test ## drive it into a real OpenTelemetry Collector (needs Go)
 	@BUILD=$(BUILD) ./tests/interop/run.sh
 
+include deploy/packages.mk
+
 # The library as an archive here too: of what a target brings of its own, it takes nothing.
 .PHONY: fuzz
 fuzz: deps-fuzz ## run each fuzz target for FUZZ_SECONDS (60)
@@ -197,6 +201,10 @@ $(BUILD)/bin/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/libotlpull.a
 bench: all deps-demo ## CPU and peak memory beside a program that moves the same bytes unread
 	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/bench/floor $(BUILD)/bench/measure
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/bench/bench.sh
+
+.PHONY: bench-lambda
+bench-lambda: all deps-demo ## `otlpull lambda` beside a function on Node, in AWS's emulator (needs Node)
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) ./tests/bench/lambda.sh
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

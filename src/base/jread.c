@@ -60,6 +60,20 @@ struct json_object *jread_member(struct json_object *object, const char *key)
     return member;
 }
 
+bool jread_is_array(struct json_object *value)
+{
+    return json_object_is_type(value, json_type_array);
+}
+
+bool jread_is_text(struct json_object *value, struct bytes *out)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return false;
+    *out = (struct bytes){ json_object_get_string(value),
+                           (size_t)json_object_get_string_len(value) };
+    return true;
+}
+
 size_t jread_count(struct json_object *array)
 {
     return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
@@ -95,6 +109,15 @@ bool jread_int(struct json_object *object, const char *key, int64_t *out)
     if (errno || *end)
         return false;
     *out = value;
+    return true;
+}
+
+bool jread_bool(struct json_object *object, const char *key, bool *out)
+{
+    struct json_object *member = jread_member(object, key);
+    if (!json_object_is_type(member, json_type_boolean))
+        return false;
+    *out = json_object_get_boolean(member);
     return true;
 }
 

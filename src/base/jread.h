@@ -25,6 +25,10 @@ struct json_object *jread_member(struct json_object *object, const char *key);
 /* Whether there is such a member, null or not. */
 bool jread_has(struct json_object *object, const char *key);
 
+/* Whether a value is an array; and a text, which lives as long as the value. */
+bool jread_is_array(struct json_object *value);
+bool jread_is_text(struct json_object *value, struct bytes *out);
+
 /* Elements of an array; 0 and NULL for anything else. */
 size_t jread_count(struct json_object *array);
 struct json_object *jread_at(struct json_object *array, size_t i);
@@ -33,6 +37,7 @@ struct json_object *jread_at(struct json_object *array, size_t i);
  * also be written as a decimal string, as protobuf's JSON mapping has 64-bit ones. */
 bool jread_text(struct json_object *object, const char *key, const char **out);
 bool jread_int(struct json_object *object, const char *key, int64_t *out);
+bool jread_bool(struct json_object *object, const char *key, bool *out);
 bool jread_time(struct json_object *object, const char *key, int64_t *unix_ns); /* RFC 3339 */
 
 /* Append text as a JSON string with its quotes. */

@@ -9,6 +9,8 @@
 #define GZIP_LEVEL 1
 #define ZSTD_LEVEL 1
 
+#define PIECE_BYTES ((size_t)64 << 10) /* that an expanded text grows by at least */
+
 int compress_gzip(struct bytes in, struct buf *out, struct error *err)
 {
     z_stream z = { 0 };
@@ -41,4 +43,47 @@ int compress_zstd(struct bytes in, struct buf *out, struct error *err)
     out->len += len;
     out->data[out->len] = '\0';
     return 0;
+}
+
+bool compress_is_gzip(struct bytes in)
+{
+    return in.len > 2 && (unsigned char)in.data[0] == 0x1f && (unsigned char)in.data[1] == 0x8b;
+}
+
+/* One piece more of a member: Z_STREAM_END at its end, Z_BUF_ERROR where `out` is full. */
+static int inflate_piece(z_stream *z, struct buf *out)
+{
+    size_t room = out->len > PIECE_BYTES ? out->len : PIECE_BYTES;
+    if (room > out->max - out->len)
+        room = out->max - out->len;
+    if (room > UINT_MAX / 2)
+        room = UINT_MAX / 2;
+    if (room == 0 || !buf_reserve(out, room))
+        return Z_BUF_ERROR;
+    z->next_out = (Bytef *)out->data + out->len;
+    z->avail_out = (uInt)room;
+    int rc = inflate(z, Z_NO_FLUSH);
+    out->len += room - z->avail_out;
+    out->data[out->len] = '\0';
+    return rc;
+}
+
+int compress_gunzip(struct bytes in, struct buf *out, struct error *err)
+{
+    z_stream z = { 0 };
+    int rc = Z_OK;
+    if (in.len > UINT_MAX / 2 || inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
+        return error_set(err, ERR_BUG, "gzip: cannot begin");
+    z.next_in = (z_const Bytef *)in.data;
+    z.avail_in = (uInt)in.len;
+    while (rc == Z_OK) {
+        rc = inflate_piece(&z, out);
+        if (rc == Z_STREAM_END && z.avail_in > 0)
+            rc = inflateReset(&z); /* another member */
+    }
+    bool full = rc == Z_BUF_ERROR && out->len == out->max;
+    inflateEnd(&z);
+    if (full)
+        return error_set(err, ERR_INPUT, "gzip: holds more than %zu bytes", out->max);
+    return rc == Z_STREAM_END ? 0 : error_set(err, ERR_INPUT, "gzip: damaged or cut short");
 }

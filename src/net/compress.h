@@ -1,4 +1,4 @@
-/* compress.h -- a body's bytes, compressed as Content-Encoding names it. */
+/* compress.h -- a body's bytes, compressed as Content-Encoding names it, and back. */
 #ifndef OTLPULL_NET_COMPRESS_H
 #define OTLPULL_NET_COMPRESS_H
 
@@ -9,5 +9,12 @@
  * fails, which for memory to memory it does only for want of memory. */
 int compress_gzip(struct bytes in, struct buf *out, struct error *err);
 int compress_zstd(struct bytes in, struct buf *out, struct error *err);
+
+/* Whether bytes begin as gzip does. */
+bool compress_is_gzip(struct bytes in);
+
+/* Append what gzip text holds, all of its members, to `out`, whose maximum bounds it. ERR_INPUT: it
+ * is none, is cut short, or holds more. */
+int compress_gunzip(struct bytes in, struct buf *out, struct error *err);
 
 #endif

@@ -1,9 +1,13 @@
 #include "http.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "net/ca.h"
+#include "net/sha256.h"
 
 #define CONNECTION_MAX_AGE_S                                                                       \
     60L /* a proxy or a frozen machine has dropped it by then, silently                            \
@@ -15,12 +19,21 @@ struct http {
     struct http_options options;
     CURLM *multi;
     CURL *easy;
+    const char *ca_file;   /* where the peer's configuration names none; NULL: libcurl's own */
     int64_t round_trip_ns; /* of the last handshake */
+    int64_t used_unix_ns;  /* when its last call ended; 0: it made none */
+    struct http *next;     /* in a struct http_keep */
+};
+
+struct http_keep {
+    pthread_mutex_t mutex;
+    struct http *idle;
 };
 
 /* One call under way, as the callbacks see it. */
 struct call {
     struct http *h;
+    const struct request *request;
     struct reply *reply;
     int sent;
     int64_t send_before_mono_ns;
@@ -44,24 +57,93 @@ void http_global_release(void)
     curl_global_cleanup();
 }
 
-struct http *http_create(const struct http_options *options)
+static CURLM *create_multi(void)
+{
+    CURLM *multi = curl_multi_init();
+    if (!multi)
+        abort(); /* libcurl fails here only for want of memory */
+    return multi;
+}
+
+static struct http *create(void)
 {
     struct http *h = xcalloc(1, sizeof(*h));
-    h->options = *options;
-    h->multi = curl_multi_init();
+    h->ca_file = ca_default();
+    h->multi = create_multi();
     h->easy = curl_easy_init();
-    if (!h->multi || !h->easy)
-        abort(); /* libcurl fails here only for want of memory */
+    if (!h->easy)
+        abort();
     return h;
+}
+
+static struct http *take_kept(struct http_keep *k)
+{
+    pthread_mutex_lock(&k->mutex);
+    struct http *h = k->idle;
+    if (h)
+        k->idle = h->next;
+    pthread_mutex_unlock(&k->mutex);
+    return h;
+}
+
+struct http *http_create(const struct http_options *options)
+{
+    struct http_keep *k = options->peer->keep;
+    struct http *h = k ? take_kept(k) : NULL;
+    if (!h)
+        h = create();
+    h->options = *options;
+    return h;
+}
+
+static void release(struct http *h)
+{
+    curl_easy_cleanup(h->easy);
+    curl_multi_cleanup(h->multi);
+    free(h);
 }
 
 void http_destroy(struct http *h)
 {
-    if (!h)
+    struct http_keep *k = h ? h->options.peer->keep : NULL;
+    if (!k && h)
+        release(h);
+    if (!k)
         return;
-    curl_easy_cleanup(h->easy);
-    curl_multi_cleanup(h->multi);
-    free(h);
+    pthread_mutex_lock(&k->mutex);
+    h->next = k->idle;
+    k->idle = h;
+    pthread_mutex_unlock(&k->mutex);
+}
+
+struct http_keep *http_keep_create(void)
+{
+    struct http_keep *k = xcalloc(1, sizeof(*k));
+    pthread_mutex_init(&k->mutex, NULL);
+    return k;
+}
+
+void http_keep_destroy(struct http_keep *k)
+{
+    struct http *h;
+    if (!k)
+        return;
+    while ((h = take_kept(k)))
+        release(h);
+    pthread_mutex_destroy(&k->mutex);
+    free(k);
+}
+
+/* A machine that was frozen (Lambda between two invocations, a laptop) has lost its connections,
+ * and libcurl, which reckons their age by a clock that stood still, would wait on them in vain. */
+static void drop_stale(struct http *h)
+{
+    int64_t idle_ns = clock_unix_ns(h->options.clk) - h->used_unix_ns;
+    if (h->used_unix_ns == 0 || (idle_ns >= 0 && idle_ns < CONNECTION_MAX_AGE_S * NS_PER_S))
+        return;
+    curl_multi_cleanup(h->multi); /* the TLS sessions stay, with the easy handle */
+    h->multi = create_multi();
+    h->used_unix_ns = 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *to)
@@ -105,14 +187,27 @@ static void keep_date(struct bytes line, struct reply *reply)
         reply->date_unix_ns = unix_ns;
 }
 
+static void keep_wanted(struct bytes line, const struct request *r, struct reply *reply)
+{
+    for (size_t i = 0; r->wanted && r->wanted[i]; i++) {
+        char value[4096] = "";
+        keep_header(line, r->wanted[i], value, sizeof(value));
+        if (value[0])
+            pairs_add(&reply->headers, r->wanted[i], value);
+    }
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *to)
 {
-    struct reply *reply = ((struct call *)to)->reply;
+    const struct call *call = to;
+    struct reply *reply = call->reply;
     struct bytes line = { data, size * count };
+    keep_wanted(line, call->request, reply);
     keep_header(line, "Retry-After", reply->retry_after, sizeof(reply->retry_after));
     keep_header(line, "X-RateLimit-Reset", reply->ratelimit_reset, sizeof(reply->ratelimit_reset));
     keep_header(line, "Location", reply->location, sizeof(reply->location));
     keep_header(line, "Content-Type", reply->content_type, sizeof(reply->content_type));
+    keep_header(line, "ETag", reply->etag, sizeof(reply->etag));
     keep_date(line, reply);
     return line.len;
 }
@@ -133,13 +228,14 @@ static int on_send(void *to, char *peer_ip, char *own_ip, int peer_port, int own
     return CURL_PREREQFUNC_OK;
 }
 
-static void set_tls(CURL *easy, const struct tls_config *tls)
+static void set_tls(CURL *easy, const struct tls_config *tls, const char *default_ca_file)
 {
+    const char *ca_file = tls->ca_file ? tls->ca_file : default_ca_file;
     bool newest = tls->min_version && strcmp(tls->min_version, "1.3") == 0;
     curl_easy_setopt(easy, CURLOPT_SSLVERSION,
                      newest ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
-    if (tls->ca_file) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+    if (ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
     if (tls->cert_file)
@@ -169,20 +265,48 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *key, c
     return longer;
 }
 
+/* What libcurl 7.88 leaves to us; it signs every header of the list, also one that it does not
+ * send.
+ */
+static struct curl_slist *add_signed_headers(struct curl_slist *list, const struct request *r)
+{
+    char hash[SHA256_HEX_BYTES];
+    sha256_hex(r->body, hash);
+    list = add_header(list, "x-amz-content-sha256", hash);
+    if (r->sign->session_token)
+        list = add_header(list, "x-amz-security-token", r->sign->session_token);
+    return list;
+}
+
 static struct curl_slist *headers_of(const struct peer_config *peer, const struct request *r)
 {
     struct curl_slist *list = NULL;
     if (r->accept)
         list = add_header(list, "Accept", r->accept);
-    if (r->body.data) {
+    if (r->body.data && !r->sign)
         list = curl_slist_append(list, "Expect:"); /* no 100-continue: it costs a round trip */
+    if (r->body.data && r->content_type)
         list = add_header(list, "Content-Type", r->content_type);
-    }
+    if (r->sign)
+        list = add_signed_headers(list, r);
     if (r->content_encoding)
         list = add_header(list, "Content-Encoding", r->content_encoding);
     for (size_t i = 0; i < peer->headers.count; i++)
         list = add_header(list, peer->headers.items[i].key, peer->headers.items[i].value);
+    for (size_t i = 0; i < r->headers.count; i++)
+        list = add_header(list, r->headers.items[i].key, r->headers.items[i].value);
     return list;
+}
+
+/* The four parts of a provider, so that libcurl guesses none from the host's name. */
+static void set_signing(CURL *easy, const struct signing *sign)
+{
+    struct buf provider = BUF_INIT(256);
+    buf_printf(&provider, "aws:amz:%s:%s", sign->region, sign->service);
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, buf_text(&provider));
+    curl_easy_setopt(easy, CURLOPT_USERNAME, sign->access_key);
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, sign->secret_key);
+    buf_release(&provider);
 }
 
 static void set_request(struct http *h, const struct request *r, struct call *call,
@@ -206,7 +330,9 @@ static void set_request(struct http *h, const struct request *r, struct call *ca
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-    set_tls(easy, &h->options.peer->tls);
+    if (h->options.peer->no_proxy)
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    set_tls(easy, &h->options.peer->tls, h->ca_file);
     if (r->username) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(easy, CURLOPT_USERNAME, r->username);
@@ -214,12 +340,16 @@ static void set_request(struct http *h, const struct request *r, struct call *ca
     } else if (r->bearer) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, r->bearer);
+    } else if (r->sign) {
+        set_signing(easy, r->sign);
     }
     if (r->body.data) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.data);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
     }
+    if (r->method)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
 /* Wait for the call's end. 0: libcurl has a result, in `result`. */
@@ -283,12 +413,14 @@ static int explain(const struct http *h, const struct call *call, CURLcode rc, s
         return error_set(err, ERR_RETRY, "connecting took longer than a permit for a call lasts");
     if (call->sent > 1)
         return error_set(err, ERR_RETRY, "the connection broke before an answer");
-    const char *hint = "";
+    const char *ca = h->options.ca_setting, *what = curl_easy_strerror(rc);
     if (rc == CURLE_PEER_FAILED_VERIFICATION)
-        hint = " (tls.ca_file names the authority to trust)";
-    else if (rc == CURLE_SSL_CERTPROBLEM || rc == CURLE_SSL_CACERT_BADFILE)
-        hint = " (see tls.ca_file, tls.cert_file, tls.key_file)";
-    return error_set(err, kind_of(rc), "%s%s", curl_easy_strerror(rc), hint);
+        return error_set(err, kind_of(rc), "%s (%s names the authority to trust)", what,
+                         ca ? ca : "tls.ca_file");
+    if (rc == CURLE_SSL_CERTPROBLEM || rc == CURLE_SSL_CACERT_BADFILE)
+        return error_set(err, kind_of(rc), "%s (see %s)", what,
+                         ca ? ca : "tls.ca_file, tls.cert_file, tls.key_file");
+    return error_set(err, kind_of(rc), "%s", what);
 }
 
 /* The answer's time, and how far away the peer is, as the handshake of its connection measured it.
@@ -309,6 +441,7 @@ static void note_times(struct http *h, struct reply *reply)
 static void reply_begin(struct reply *reply, const struct peer_config *peer)
 {
     struct buf body = reply->body;
+    pairs_release(&reply->headers);
     *reply = (struct reply){ .body = body };
     buf_reset(&reply->body);
     reply->body.max = peer->max_response_bytes;
@@ -319,6 +452,7 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
 {
     const struct peer_config *peer = h->options.peer;
     struct call call = { .h = h,
+                         .request = request,
                          .reply = out,
                          .send_before_mono_ns = request->send_before_mono_ns };
     struct curl_slist *headers = NULL;
@@ -336,6 +470,7 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
         goto out;
     }
     headers = headers_of(peer, request);
+    drop_stale(h);
     set_request(h, request, &call, headers);
     curl_multi_add_handle(h->multi, h->easy);
     rc = drive(h, &result, timeout_first ? give_up : deadline_mono_ns, err);
@@ -343,6 +478,7 @@ int http_send(struct http *h, const struct request *request, struct reply *out,
         error_set(err, ERR_RETRY, "no answer within %lld ms",
                   (long long)(peer->timeout_ns / NS_PER_MS));
     note_times(h, out);
+    h->used_unix_ns = clock_unix_ns(h->options.clk);
     curl_multi_remove_handle(h->multi, h->easy);
     curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
     if (h->options.status_suffices && status >= 200 && status < 300) {
@@ -357,8 +493,9 @@ out:
     curl_slist_free_all(headers);
     if (rc) {
         struct buf shown = BUF_INIT(ERROR_TEXT_BYTES);
-        url_for_show(buf_text(&request->url), &shown);
-        error_within(err, "%s %s", request->body.data ? "POST" : "GET", buf_text(&shown));
+        request_for_show(request, &shown);
+        const char *method = request->body.data ? "POST" : "GET";
+        error_within(err, "%s %s", request->method ? request->method : method, buf_text(&shown));
         buf_release(&shown);
     }
     return rc;

@@ -20,6 +20,7 @@ struct http_options {
     /* The status alone is the answer: of a 2xx, a body that is cut, late, garbled or over
      * max_response_bytes is kept as far as it came and is no failure. */
     bool status_suffices;
+    const char *ca_setting; /* what names the CA file, in messages; NULL: tls.ca_file */
 };
 
 /* Once per process, before the first thread. */
@@ -28,6 +29,12 @@ void http_global_release(void);
 
 struct http *http_create(const struct http_options *options);
 void http_destroy(struct http *h);
+
+/* Where connections to one peer outlive the runs that make them, in a process that makes several:
+ * with `peer->keep` set, http_destroy() leaves a struct http there, and http_create() takes it up.
+ * From any thread. */
+struct http_keep *http_keep_create(void);
+void http_keep_destroy(struct http_keep *k); /* once nobody uses the peer; NULL is fine */
 
 /* Carry out one request. 0: an HTTP answer came, whatever its status, and `out` is filled (its body
  * is emptied first; release it with reply_release). -1: none came, or not whole:

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/timefmt.h"
+
 struct pair *pairs_add(struct pairs *list, const char *key, const char *value)
 {
     list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
@@ -55,14 +57,45 @@ void request_query(struct request *r, const char *key, struct bytes value)
     append_encoded(&r->url, value);
 }
 
+void request_query_time(struct request *r, const char *key, int64_t unix_ns)
+{
+    char date[TIMEFMT_MAX];
+    timefmt_rfc3339(unix_ns, 3, date);
+    request_query(r, key, bytes_of(date));
+}
+
+void request_header(struct request *r, const char *key, const char *value)
+{
+    pairs_add(&r->headers, key, value);
+}
+
+void request_reset(struct request *r)
+{
+    struct buf url = r->url;
+    pairs_release(&r->headers);
+    *r = (struct request){ .url = url };
+    buf_reset(&r->url);
+}
+
 void request_release(struct request *r)
 {
     buf_release(&r->url);
+    pairs_release(&r->headers);
 }
 
 void reply_release(struct reply *r)
 {
     buf_release(&r->body);
+    pairs_release(&r->headers);
+}
+
+const char *reply_header(const struct reply *r, const char *name)
+{
+    for (size_t i = r->headers.count; i > 0; i--) { /* of a repeated one, the last */
+        if (strcmp(r->headers.items[i - 1].key, name) == 0)
+            return r->headers.items[i - 1].value;
+    }
+    return NULL;
 }
 
 /* A part of a URL, or NULL; the caller frees it with curl_free(). */
@@ -139,4 +172,12 @@ bool url_resolve(const char *base, const char *location, struct buf *out)
     curl_url_cleanup(target);
     curl_url_cleanup(url);
     return good;
+}
+
+void request_for_show(const struct request *r, struct buf *out)
+{
+    if (r->shown_as)
+        buf_append_text(out, r->shown_as);
+    else
+        url_for_show(buf_text(&r->url), out);
 }

@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 
+struct http_keep;
+
 #define REQUEST_URL_MAX 65536 /* bytes: 50 site ARIs and a long cursor, encoded, with room */
 
 struct pair {
@@ -34,17 +36,31 @@ struct peer_config {
     size_t max_response_bytes;
     struct pairs headers;
     struct tls_config tls;
+    bool no_proxy;          /* straight to it, whatever http_proxy and the like say */
+    struct http_keep *keep; /* http.h: where its connections outlive a run; NULL: they do not */
+};
+
+/* Whom a request is signed for, by AWS's Signature Version 4. */
+struct signing {
+    const char *access_key;
+    const char *secret_key, *session_token; /* secret; the token NULL where there is none */
+    const char *region, *service;
 };
 
 struct request {
-    struct buf url;           /* absolute; it may hold credentials: never printed whole */
-    const char *accept;       /* NULL: anything; borrowed, as all below */
-    const char *username;     /* HTTP Basic where set */
-    const char *password;     /* borrowed; secret */
-    const char *bearer;       /* or a Bearer token; secret */
-    struct bytes body;        /* POST where data is set, else GET */
-    const char *content_type; /* of the body */
+    struct buf url;             /* absolute; it may hold credentials: never printed whole */
+    const char *shown_as;       /* what messages call it where even its host is secret; or NULL */
+    const char *accept;         /* NULL: anything; borrowed, as all below */
+    const char *username;       /* HTTP Basic where set */
+    const char *password;       /* borrowed; secret */
+    const char *bearer;         /* or a Bearer token; secret */
+    struct pairs headers;       /* its own, besides the peer's; never shown */
+    const struct signing *sign; /* or a signature, of this and all of its headers */
+    const char *method;         /* NULL: POST where body.data is set, else GET */
+    struct bytes body;          /* sent where data is set; of a signed one, not with GET */
+    const char *content_type;   /* of the body */
     const char *content_encoding;
+    const char *const *wanted;   /* headers of the answer to keep, by name, up to NULL; or NULL */
     int64_t send_before_mono_ns; /* it must not set out later; 0: whenever */
 };
 
@@ -59,6 +75,14 @@ void request_path(struct request *r, const char *segment);
 /* Append "?key=value", or "&key=value" where a query has begun; the value is percent-encoded. */
 void request_query(struct request *r, const char *key, struct bytes value);
 
+/* The same with a time, as RFC 3339 in UTC with three digits of a second. */
+void request_query_time(struct request *r, const char *key, int64_t unix_ns);
+
+/* Add a header of its own; copies both. */
+void request_header(struct request *r, const char *key, const char *value);
+
+/* As new, memory kept. */
+void request_reset(struct request *r);
 void request_release(struct request *r);
 
 #define REPLY_HEADER_MAX 256
@@ -70,6 +94,8 @@ struct reply {
     char ratelimit_reset[REPLY_HEADER_MAX]; /* X-RateLimit-Reset */
     char location[2048];
     char content_type[REPLY_HEADER_MAX]; /* of the body */
+    char etag[REPLY_HEADER_MAX];         /* quotes included */
+    struct pairs headers;                /* those that the request wanted */
     int64_t date_unix_ns; /* Date: the peer's clock, in whole seconds; 0: it told none */
     int64_t
         sent_mono_ns; /* the request set out; 0: not a byte of it did, there was no connection */
@@ -79,8 +105,15 @@ struct reply {
 
 void reply_release(struct reply *r);
 
+/* A header that the request wanted, by its name as the request has it; NULL: the answer has none.
+ */
+const char *reply_header(const struct reply *r, const char *name);
+
 /* "scheme://host:port/path" of a URL, without user, query and fragment: what may be shown. */
 void url_for_show(const char *text, struct buf *out);
+
+/* The same of a request's, or what it is to be called instead. */
+void request_for_show(const struct request *r, struct buf *out);
 
 /* Whether both have the same scheme, host and port. */
 bool url_same_origin(const char *a, const char *b);

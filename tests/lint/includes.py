@@ -15,6 +15,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTIL
 # Headers that are no C library's; all others in <> must be libc's.
 THIRD_PARTY = {
     "libcurl": r"curl/.*",
+    "libcrypto": r"openssl/.*",
     "json-c": r"json-c/.*",
     "libyaml": r"yaml\.h",
     "zlib": r"zlib\.h",
@@ -32,12 +33,16 @@ RULES = [
     (r"otlp/", r"otlp/", ""),
     (r"src/base/jread\.[ch]", r"src/base/", "json-c"),
     (r"src/base/", r"src/base/", ""),
-    (r"src/net/", r"src/base/|src/net/", "libcurl zlib zstd"),
-    (r"src/state/", r"src/base/|src/net/|src/state/", "xxhash"),
-    (r"src/source/", r"src/base/(?!clock)|src/net/request\.h|otlp/otlp\.h|src/source/(source|page)\.h", ""),
+    (r"src/net/", r"src/base/|src/net/", "libcurl libcrypto zlib zstd"),
+    (r"src/aws/", r"src/base/|src/net/|src/aws/|src/(retry|config|config_url|config_subst)\.h", ""),
+    (r"src/lambda/", r"src/base/|src/net/|src/lambda/|otlp/otlp\.h", ""),
+    (r"src/state/", r"src/base/|src/net/|src/aws/aws\.h|src/state/", "xxhash"),
+    (r"src/source/(sources|entry|hoody_answer)\.c", r"src/base/(?!clock)|otlp/otlp\.h|src/sink\.h|src/source/", "xxhash"),
+    (r"src/source/", r"src/base/(?!clock)|src/net/(request|compress)\.h|otlp/otlp\.h|"
+     r"src/source/(source|entry|edge|pick|\w+_\w+)\.h", ""),
     (r"src/config[^/]*\.c", r"src/base/|otlp/|src/net/request\.h|src/source/source\.h|src/[^/]+\.h",
      "libyaml"),
-    (r"src/[^/]+", r"src/base/|otlp/|src/net/|src/source/source\.h|src/state/|src/[^/]+\.h", "xxhash"),
+    (r"src/[^/]+", r"src/base/|otlp/|src/net/|src/source/source\.h|src/state/|src/aws/|src/[^/]+\.h", "xxhash"),
     (r"cmd/otlpull/", r"src/|otlp/otlp\.h|cmd/otlpull/", ""),
     (r"cmd/otlpull-sim/", r"src/|otlp/|cmd/otlpull-sim/", "libmicrohttpd json-c zlib zstd xxhash"),
     (r"tests/", r"", "libcurl json-c zlib zstd xxhash cmocka libmicrohttpd"),
