@@ -148,6 +148,17 @@ void otlp_put_head(struct otlp_sink out, const struct otlp_attribute *resource,
                    size_t resource_count, const struct otlp_scope *scope);
 void otlp_put_tail(struct otlp_sink out);
 
+/* The same in pieces, for records of several resources: OTLP_REQUEST_BEGIN; of each resource, with
+ * commas between them, its head, its records and OTLP_RESOURCE_END; OTLP_REQUEST_END. `more`: text
+ * of further attributes of the resource, separated by commas; may be empty. */
+#define OTLP_REQUEST_BEGIN "{\"resourceLogs\":["
+#define OTLP_RESOURCE_END  "]}]}"
+#define OTLP_REQUEST_END   "]}"
+
+void otlp_put_resource_head(struct otlp_sink out, const struct otlp_attribute *resource,
+                            size_t resource_count, struct otlp_text more,
+                            const struct otlp_scope *scope);
+
 /* ---- protobuf ---- */
 
 /* Why a request cannot be protobuf. */

@@ -41,6 +41,7 @@ struct fetcher {
 struct ahead {
     const struct source_config *source;
     struct limiter *limiter;
+    struct session session;
     struct clock_child clk; /* stopped at the end, to cut short what is under way */
     int64_t until_mono_ns;
 
@@ -197,7 +198,7 @@ static struct window *window_to_work(struct ahead *a, bool *urgent)
     }
     if (w)
         return w->failed ? NULL : w;
-    return a->window_count < WINDOWS_MOST ? cut_window(a) : NULL;
+    return a->window_count < WINDOWS_MOST && !a->cut.tails ? cut_window(a) : NULL;
 }
 
 /* What its Date says of our clock. */
@@ -244,7 +245,7 @@ static struct fetcher *take_fetcher(struct ahead *a)
     f = xcalloc(1, sizeof(*f));
     f->ahead = a;
     f->http = http_create(&http);
-    fetch_init(&f->fetch, a->source, a->limiter, f->http, &a->clk.clk);
+    fetch_init(&f->fetch, a->source, &a->session, a->limiter, f->http, &a->clk.clk);
     f->fetch.on_wire = on_wire;
     f->fetch.on_wire_arg = f;
     return f;
@@ -255,6 +256,8 @@ static struct fetcher *take_fetcher(struct ahead *a)
 static void learn_length(struct ahead *a, const struct window *w)
 {
     int64_t most_ns = a->cut.rules.window_ns, least_ns = 2 * a->cut.rules.overlap_ns + NS_PER_S;
+    if (a->cut.tails)
+        return;
     if (w->pages > PAGES_AIM)
         a->window_ns = (w->span.end_unix_ns - w->span.start_unix_ns) / w->pages * PAGES_AIM;
     else if (w->pages <= PAGES_AIM / 2)
@@ -287,7 +290,7 @@ static bool is_more_to_do(struct ahead *a)
         if (!w->busy && !w->ended)
             return true;
     }
-    return next_span(a, &span, &lost);
+    return !a->cut.tails && next_span(a, &span, &lost);
 }
 
 static void *fetch_ahead(void *arg);
@@ -383,6 +386,7 @@ struct ahead *ahead_create(const struct source_config *source, struct limiter *l
     a->source = source;
     a->limiter = limiter;
     a->until_mono_ns = until_mono_ns;
+    session_init(&a->session);
     pace_init(&a->pace, source->rate.calls, source->rate.period_ns);
     pthread_mutex_init(&a->mutex, NULL);
     pthread_cond_init(&a->ready, NULL);
@@ -418,12 +422,14 @@ void ahead_begin(struct ahead *a, const struct ahead_start *start)
     pthread_mutex_unlock(&a->mutex);
 }
 
-bool ahead_window(struct ahead *a, struct span *span, struct span *lost)
+bool ahead_window(struct ahead *a, struct bytes place, struct span *span, struct span *lost)
 {
     pthread_mutex_lock(&a->mutex);
     if (a->taken)
         drop_first_window(a);
-    a->taken = a->first ? a->first : cut_window(a);
+    a->taken = a->first;
+    if (!a->taken && (a->taken = cut_window(a)))
+        buf_append_bytes(&a->taken->at.text, place);
     if (a->taken) {
         *span = a->taken->span;
         *lost = a->taken->lost;
@@ -532,6 +538,7 @@ void ahead_end(struct ahead *a, int64_t *calls, int64_t *retries)
     pthread_cond_destroy(&a->work);
     pthread_cond_destroy(&a->ready);
     pthread_mutex_destroy(&a->mutex);
+    session_release(&a->session);
     clock_child_release(&a->clk);
     free(a);
 }

@@ -29,6 +29,7 @@ struct ahead_start {
     int64_t unix_ns, mono_ns; /* the platform's time at a moment of ours */
     bool back;                /* the first window begins `overlap` behind the checkpoint; ... */
     bool always_back;         /* ... each does */
+    bool tails;               /* no window is begun before the one before it is drained */
     /* A window that was begun already comes first; NULL: none was. */
     const struct span *resumed;
     const struct cursor *resumed_at;
@@ -49,8 +50,9 @@ struct ahead *ahead_create(const struct source_config *source, struct limiter *l
 void ahead_begin(struct ahead *a, const struct ahead_start *start);
 
 /* The next window, whose pages then follow; what was left of the one before is dropped. False: no
- * more is due. `lost`: what lies before it and cannot be had any more; mostly empty. */
-bool ahead_window(struct ahead *a, struct span *span, struct span *lost);
+ * more is due. `place`: where in it one that was not begun yet begins; empty unless the source
+ * tails. `lost`: what lies before it and cannot be had any more; mostly empty. */
+bool ahead_window(struct ahead *a, struct bytes place, struct span *span, struct span *lost);
 
 /* Wait until the window's next page has come, or an error, and leave it there. */
 void ahead_wait(struct ahead *a);
@@ -58,7 +60,7 @@ void ahead_wait(struct ahead *a);
 /* Wait for the next page of the window; NULL: an error, as fetch_page() has them. */
 const struct page *ahead_page(struct ahead *a, struct error *err);
 
-/* The window's pages from its first again. */
+/* The window's pages from its first again, and by its time alone. */
 void ahead_again(struct ahead *a);
 
 /* By how much the platform's clock is ahead of ours, as its last answer had it, on a second. False:

@@ -170,11 +170,20 @@ static void build_resource(struct loading *ld, const struct source_reading *s,
         if (type->fields[i].resource && own[i].text)
             pairs_put(out, ld->kept, type->fields[i].resource, own[i].text);
     }
-    if (own[type->service_name].text)
+    if (type->service_name >= 0 && own[type->service_name].text)
         pairs_put(out, ld->kept, "service.name", own[type->service_name].text);
     put_all(ld, out, environment);
     if (s->fields.settings[SOURCE_RESOURCE].map)
         put_all(ld, out, s->fields.settings[SOURCE_RESOURCE].map);
+}
+
+static bool names_service(const struct pairs *map)
+{
+    for (size_t i = 0; map && i < map->count; i++) {
+        if (strcmp(map->items[i].key, "service.name") == 0)
+            return true;
+    }
+    return false;
 }
 
 static void build_source(struct loading *ld, const struct source_reading *s,
@@ -182,17 +191,18 @@ static void build_source(struct loading *ld, const struct source_reading *s,
 {
     const struct setting *v = s->fields.settings;
     struct buf key = BUF_INIT(TEXT_BYTES_MAX + 256);
-    const char *app = v[SOURCE_COUNT + s->type->budget].text;
-    buf_printf(&key, "%s %s", s->type->name, app ? app : "");
     out->stream = (struct stream){ .name = v[SOURCE_NAME].text,
                                    .type = s->type,
                                    .endpoint = v[SOURCE_ENDPOINT].text,
-                                   .settings = v + SOURCE_COUNT };
+                                   .settings = v + SOURCE_COUNT,
+                                   .service_named = names_service(environment) ||
+                                                    names_service(v[SOURCE_RESOURCE].map) };
+    stream_budget_key(&out->stream, &key);
     build_peer(v + SOURCE_PEER, (size_t)v[SOURCE_MAX_RESPONSE].number, &out->peer, &out->retry);
     out->rate.calls = (int)v[SOURCE_RATE_CALLS].number;
     out->rate.period_ns = v[SOURCE_RATE_PERIOD].number;
     out->budget_key = arena_strdup(ld->kept, buf_text(&key));
-    out->window_ns = v[SOURCE_WINDOW].number;
+    out->window_ns = s->type->tails ? INT64_MAX : v[SOURCE_WINDOW].number;
     out->lookback_ns = v[SOURCE_LOOKBACK].number;
     out->lag_ns = v[SOURCE_LAG].number;
     out->overlap_ns = v[SOURCE_OVERLAP].number;
@@ -252,8 +262,8 @@ static int tell(const struct faults *found, const struct config_input *in, struc
     faults_write(found, faults);
     const char *s = found->count == 1 ? "" : "s";
     if (in->path)
-        return error_set(err, ERR_CONFIG, "%s: %zu fault%s", in->path, found->count, s);
-    return error_set(err, ERR_CONFIG,
+        return error_set(err, found->kind, "%s: %zu fault%s", in->path, found->count, s);
+    return error_set(err, found->kind,
                      "%zu fault%s in the environment, and there is no configuration file "
                      "(--config, OTLPULL_CONFIG, /etc/otlpull/otlpull.yaml)",
                      found->count, s);
@@ -269,7 +279,7 @@ static int load(struct config *out, const struct config_input *in, const struct 
                           .kept = &cfg.memory->arena,
                           .scratch = &scratch,
                           .faults = &found,
-                          .subst = { .in = in },
+                          .subst = { .in = in, .arena = &scratch },
                           .warnings = warnings };
     struct whole whole = { 0 };
     int rc = -1;

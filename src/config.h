@@ -65,16 +65,25 @@ struct config {
     struct config_memory *memory; /* owns every text above */
 };
 
+enum secret_kind { SECRET_AWS_SECRET, SECRET_AWS_PARAMETER };
+
 /* Where the configuration comes from; a test passes its own environment. */
 struct config_input {
     const char *path; /* NULL: the environment alone */
     const char *(*getenv)(void *self, const char *name);
     void *self;
+    /* Append the value of a secret to `out`, asked for once a name in one reading: the
+     * configuration itself makes no call. ERR_CONFIG, ERR_AUTH, ERR_PLATFORM, with words that tell
+     * no secret. NULL: nothing is fetched, and what would be passes for a value that is set. */
+    int (*fetch_secret)(void *secrets, enum secret_kind kind, const char *name, struct buf *out,
+                        struct error *err);
+    void *secrets;
 };
 
 /* Read and check everything. On success `out` is complete: every default is in place. On failure
  * every fault is in `faults`, a line each ("FILE:LINE:COLUMN: KEY: what it got and what it takes"),
- * or "VARIABLE: ..."; `err` is ERR_CONFIG with a one-line count, and `out` is empty. Where the file
+ * or "VARIABLE: ..."; `err` is ERR_CONFIG (ERR_AUTH, ERR_PLATFORM where all that is wrong is that
+ * secrets were refused or not to be had) with a one-line count, and `out` is empty. Where the file
  * itself cannot be read, `err` says why and `faults` is empty. Warnings (a broken OTEL_* variable)
  * go to `warnings`, a line each. None of them ever holds a secret. */
 int config_load(struct config *out, const struct config_input *in, struct buf *faults,

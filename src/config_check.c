@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/s3_path.h"
 #include "config_url.h"
 
 #define NAME_MAX_BYTES 64
@@ -82,6 +83,18 @@ static void check_in_clear(struct loading *ld, const struct fields *f, size_t ur
 /* ---- root --------------------------------------------------------------------------------------
  */
 
+static void check_state_path(struct loading *ld, const struct fields *root, struct place at)
+{
+    const char *path = text_of(root, STATE_PATH), *problem = NULL;
+    struct s3_path parts;
+    if (s3_path_is(path))
+        problem = s3_path_parse(path, &parts);
+    else if (strstr(path, "://"))
+        problem = "the path of a directory, or s3://bucket/prefix";
+    if (problem)
+        fields_fault_takes(root, ld, STATE_PATH, at, "%s", problem);
+}
+
 void check_root(struct loading *ld, const struct fields *root)
 {
     struct place top = { .line = 1, .column = 1 };
@@ -94,10 +107,7 @@ void check_root(struct loading *ld, const struct fields *root)
     else if (has_entries(&root->settings[EXPORTER_PEER + PEER_HEADERS]))
         check_in_clear(ld, root, whole ? EXPORTER_LOGS_ENDPOINT : EXPORTER_ENDPOINT, EXPORTER_PEER,
                        top);
-    if (strstr(text_of(root, STATE_PATH), "://"))
-        fields_fault(root, ld, STATE_PATH, top,
-                     "s3:// and other URLs are not supported yet, takes "
-                     "the path of a directory");
+    check_state_path(ld, root, top);
     if (root->settings[METRICS_ENABLED].number)
         fields_fault(root, ld, METRICS_ENABLED, top, "true is not supported yet, takes false");
 }
@@ -165,6 +175,28 @@ static void check_budget(struct loading *ld, const struct source_reading *source
     }
 }
 
+/* Each URL that a source goes to. */
+static void check_urls(struct loading *ld, const struct source_reading *source)
+{
+    const struct fields *f = &source->fields;
+    for (size_t i = SOURCE_ENDPOINT; i < f->count; i++) {
+        if (f->table[i].kind == FIELD_URL || f->table[i].kind == FIELD_WHOLE_URL)
+            check_in_clear(ld, f, i, SOURCE_PEER, source->at);
+    }
+}
+
+/* What must hold between the settings of its type. */
+static void check_type(struct loading *ld, const struct source_reading *source)
+{
+    const struct fields *f = &source->fields;
+    int field = 0;
+    const char *words = source->type && source->type->check
+                            ? source->type->check(f->settings + SOURCE_COUNT, &field)
+                            : NULL;
+    if (words)
+        fields_fault(f, ld, SOURCE_COUNT + (size_t)field, source->at, "%s", words);
+}
+
 static bool has_credentials(const struct source_reading *source)
 {
     const struct fields *f = &source->fields;
@@ -183,6 +215,7 @@ void check_sources(struct loading *ld, const struct source_reading *sources, siz
         check_overlap(ld, &sources[i]);
         check_budget(ld, sources, i);
         if (has_credentials(&sources[i]))
-            check_in_clear(ld, &sources[i].fields, SOURCE_ENDPOINT, SOURCE_PEER, sources[i].at);
+            check_urls(ld, &sources[i]);
+        check_type(ld, &sources[i]);
     }
 }

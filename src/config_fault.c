@@ -34,14 +34,11 @@ static void keep(struct faults *f, struct place at, const char *text)
     f->listed[i] = (struct fault){ at, text };
 }
 
-void fault_add(struct faults *f, struct place at, const char *path, const char *format, ...)
+static void add(struct faults *f, struct place at, const char *path, const char *words,
+                enum error_kind kind)
 {
     struct buf line = BUF_INIT(FAULT_LINE_MAX);
-    char words[FAULT_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(words, sizeof(words), format, args);
-    va_end(args);
+    int code = error_exit_code(kind);
     if (at.variable)
         buf_printf(&line, "%s: ", at.variable);
     else
@@ -49,8 +46,25 @@ void fault_add(struct faults *f, struct place at, const char *path, const char *
     if (!at.variable && *path)
         buf_printf(&line, "%s: ", path);
     buf_append_text(&line, words);
+    if (f->count == 0 || error_worse_exit_code(code, error_exit_code(f->kind)) == code)
+        f->kind = kind;
     keep(f, at, arena_strdup(f->arena, buf_text(&line)));
     buf_release(&line);
+}
+
+void fault_add(struct faults *f, struct place at, const char *path, const char *format, ...)
+{
+    char words[FAULT_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+    add(f, at, path, words, ERR_CONFIG);
+}
+
+void fault_add_error(struct faults *f, struct place at, const char *path, const struct error *err)
+{
+    add(f, at, path, err->text, err->kind);
 }
 
 void fault_path(char out[FAULT_PATH_MAX], const char *format, ...)

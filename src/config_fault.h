@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/error.h"
 
 #define FAULTS_LISTED   50  /* more are counted only */
 #define FAULT_PATH_MAX  160 /* bytes of "sources[3].headers.X-Name" */
@@ -26,13 +27,17 @@ struct fault {
 struct faults {
     const char *file; /* its name as the user gave it; NULL: there is none */
     struct arena *arena;
-    size_t count; /* found; at most FAULTS_LISTED of them are kept */
+    size_t count;         /* found; at most FAULTS_LISTED of them are kept */
+    enum error_kind kind; /* of the worst */
     struct fault listed[FAULTS_LISTED];
 };
 
 /* `path` is the key, "sources[0].name"; "" where there is none to name. */
 void fault_add(struct faults *f, struct place at, const char *path, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same of an error, whose kind counts. */
+void fault_add_error(struct faults *f, struct place at, const char *path, const struct error *err);
 
 /* A line each: "FILE:LINE:COLUMN: PATH: words", or "VARIABLE: words". */
 void faults_write(const struct faults *f, struct buf *out);

@@ -110,10 +110,11 @@ static bool expand(struct loading *ld, struct node *n, const char *path)
     struct error err = { 0 };
     const char *problem = NULL;
     bool ok = true;
+    ld->subst.stands_in = false;
     if (n->expanded) {
         buf_append_text(&text, n->text);
     } else if (subst_expand(&ld->subst, n->written, &text, &err)) {
-        fault_add(ld->faults, n->at, path, "%s", err.text);
+        fault_add_error(ld->faults, n->at, path, &err);
         ok = false;
     }
     if (ok && (problem = subst_text_problem(buf_text(&text), text.len))) {
@@ -133,6 +134,28 @@ static bool is_empty(const struct node *n)
     return n->kind == NODE_NULL || (n->kind == NODE_TEXT && !*n->text);
 }
 
+/* Where secrets are not fetched: what stands for one must pass for it. Returns the text to read;
+ * NULL: none would do, and the default stands. */
+static const char *stand_in(struct loading *ld, const struct field *field, const char *path,
+                            const struct node *n)
+{
+    const char *text = n->text;
+    struct buf url = BUF_INIT(TEXT_BYTES_MAX);
+    if (field->kind == FIELD_URL || field->kind == FIELD_WHOLE_URL) {
+        buf_printf(&url, "%s%s", strstr(text, "://") ? "" : "https://", text);
+        text = arena_strdup(ld->scratch, buf_text(&url));
+    } else if (field->kind != FIELD_STRING) {
+        text = NULL;
+    }
+    buf_release(&url);
+    if (!field->secret && !n->at.variable)
+        buf_printf(ld->warnings,
+                   "%s:%d:%d: %s: is fetched when otlpull runs; here %s stands for it\n",
+                   ld->faults->file ? ld->faults->file : "", n->at.line, n->at.column, path,
+                   text ? text : "the default");
+    return text;
+}
+
 static bool set_single(struct loading *ld, const struct field *field, const char *path,
                        struct node *n, struct setting *out)
 {
@@ -146,6 +169,10 @@ static bool set_single(struct loading *ld, const struct field *field, const char
         return false;
     if (is_empty(n))
         return true;
+    if (ld->subst.stands_in && !(n->text = stand_in(ld, field, path, n))) {
+        n->text = "";
+        return true;
+    }
     char *text = arena_strdup(ld->kept, n->text);
     if (!value_parse(field, text, out)) {
         fault_takes(ld, field, path, n);
@@ -283,7 +310,7 @@ static void append_keys(const struct fields *f, const char *within, struct buf *
     if (f->elsewhere && !*within)
         buf_printf(out, "%s, ", f->elsewhere);
     for (size_t i = 0; i < f->count; i++) {
-        if (strncmp(f->table[i].name, within, skip) != 0)
+        if (!*f->table[i].name || strncmp(f->table[i].name, within, skip) != 0)
             continue;
         const char *key = f->table[i].name + skip;
         size_t len = strcspn(key, ".");
@@ -316,7 +343,7 @@ static size_t find(const struct fields *f, const char *name, bool *inner)
 {
     size_t len = strlen(name);
     *inner = false;
-    for (size_t i = 0; i < f->count; i++) {
+    for (size_t i = 0; i < f->count && len > 0; i++) {
         if (strcmp(f->table[i].name, name) == 0)
             return i;
         if (strncmp(f->table[i].name, name, len) == 0 && f->table[i].name[len] == '.')

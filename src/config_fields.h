@@ -24,7 +24,8 @@ struct loading {
     struct buf *warnings;
 };
 
-/* One table, and what was read for it. */
+/* One table, and what was read for it. A field whose name is "" is no key: the type has none such.
+ */
 struct fields {
     const struct field *table;
     size_t count;

@@ -133,6 +133,8 @@ static size_t put_parents(struct buf *out, const char *name, const char *before,
 static void put_field(struct buf *out, const struct field *field, const struct setting *s,
                       const char *before, size_t level)
 {
+    if (!*field->name)
+        return;
     level = put_parents(out, field->name, before, level);
     if (field->kind == FIELD_MAP)
         put_map(out, s->map, field->secret, level);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_secret.h"
 #include "otlp/utf8.h"
 
 #define VARIABLE_NAME_MAX ((size_t)128)
@@ -130,12 +131,14 @@ static int expand_body(struct subst *s, struct bytes body, struct buf *out, stru
         return expand_path(rest, out, err);
     if (bytes_is(scheme, "credential"))
         return expand_credential(s, rest, out, err);
-    if (bytes_is(scheme, "aws-secret") || bytes_is(scheme, "aws-param"))
-        return error_set(err, ERR_CONFIG, "${%.*s:...} is not supported yet", (int)scheme.len,
-                         scheme.data);
+    if (bytes_is(scheme, "aws-secret"))
+        return secret_expand(s, SECRET_AWS_SECRET, rest, out, err);
+    if (bytes_is(scheme, "aws-param"))
+        return secret_expand(s, SECRET_AWS_PARAMETER, rest, out, err);
     return error_set(err, ERR_CONFIG,
                      "unknown kind of ${...}; takes ${env:NAME}, ${env:NAME:-default}, "
-                     "${file:/path}, ${credential:NAME}, and $$ for a dollar");
+                     "${file:/path}, ${credential:NAME}, ${aws-secret:NAME}, "
+                     "${aws-secret:NAME#json_key}, ${aws-param:NAME}, and $$ for a dollar");
 }
 
 static int too_much(struct error *err)

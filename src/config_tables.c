@@ -122,15 +122,26 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static void set_default(struct field *field, const char *own)
+{
+    if (own)
+        field->fallback = own;
+}
+
 static void fit_limits(struct field *table, const struct source *type, struct arena *arena)
 {
     const struct limits *limits = &type->limits;
+    const struct defaults *own = &type->defaults;
     struct buf calls = BUF_INIT(32);
     buf_printf(&calls, "%d", limits->calls);
     table[SOURCE_ENDPOINT].fallback = type->endpoint;
     table[SOURCE_RATE_CALLS].fallback = arena_strdup(arena, buf_text(&calls));
     table[SOURCE_RATE_PERIOD].fallback = duration_text(arena, limits->period_ns);
     buf_release(&calls);
+    if (!type->endpoint)
+        table[SOURCE_ENDPOINT].name = "";
+    if (type->tails)
+        table[SOURCE_WINDOW] = (struct field){ .name = "", .kind = FIELD_DURATION };
     if (limits->span_ns) {
         table[SOURCE_WINDOW].max = limits->span_ns;
         table[SOURCE_WINDOW].fallback = duration_text(arena, smaller(limits->span_ns, HOUR));
@@ -139,6 +150,10 @@ static void fit_limits(struct field *table, const struct source *type, struct ar
         table[SOURCE_LOOKBACK].max = limits->retention_ns;
         table[SOURCE_LOOKBACK].fallback = duration_text(arena, smaller(limits->retention_ns, HOUR));
     }
+    set_default(&table[SOURCE_WINDOW], own->window);
+    set_default(&table[SOURCE_LOOKBACK], own->lookback);
+    set_default(&table[SOURCE_LAG], own->lag);
+    set_default(&table[SOURCE_OVERLAP], own->overlap);
 }
 
 struct field *config_source_fields(const struct source *type, struct arena *arena, size_t *count)

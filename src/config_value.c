@@ -98,6 +98,9 @@ bool value_parse(const struct field *field, const char *text, struct setting *ou
     case FIELD_URL:
         ok = url_usable(text, false);
         break;
+    case FIELD_WHOLE_URL:
+        ok = url_usable(text, true);
+        break;
     case FIELD_INT:
         ok = parse_int(text, &s.number) && within(field, s.number);
         break;
@@ -192,6 +195,7 @@ void value_takes(const struct field *f, struct buf *out)
         [FIELD_STRING] = "a text",
         [FIELD_URL] = ("an http:// or https:// URL without user, query and fragment "
                        "(credentials go into headers)"),
+        [FIELD_WHOLE_URL] = "an http:// or https:// URL without user and fragment",
         [FIELD_INT] = "a whole number",
         [FIELD_FLOAT] = "a number",
         [FIELD_BOOL] = "true or false",

@@ -9,12 +9,12 @@
 
 #define SUFFIX "dead-letter.jsonl"
 
-/* The record goes in as it stands: it is one JSON object, without a line break outside of its own
- * white space, which is made blank. */
-static void put_record(struct buf *out, struct bytes record)
+/* JSON goes in as it stands: without a line break outside of its own white space, which is made
+ * blank. */
+static void put_json(struct buf *out, struct bytes json)
 {
     size_t at = out->len;
-    buf_append_bytes(out, record);
+    buf_append_bytes(out, json);
     for (; at < out->len; at++) {
         if (out->data[at] == '\n' || out->data[at] == '\r')
             out->data[at] = ' ';
@@ -22,7 +22,7 @@ static void put_record(struct buf *out, struct bytes record)
 }
 
 void dead_letter_write(struct buf *out, const char *source, int64_t unix_ns, int status,
-                       const char *words, struct bytes record)
+                       const char *words, struct bytes resource, struct bytes record)
 {
     char time[TIMEFMT_MAX];
     timefmt_rfc3339(unix_ns, 3, time);
@@ -30,8 +30,13 @@ void dead_letter_write(struct buf *out, const char *source, int64_t unix_ns, int
     otlp_put_string(sink_of(out), source, strlen(source));
     buf_printf(out, ",\"time\":\"%s\",\"status\":%d,\"answer\":", time, status);
     otlp_put_string(sink_of(out), words, strlen(words));
+    if (resource.len > 0) {
+        buf_append_text(out, ",\"resource\":[");
+        put_json(out, resource);
+        buf_append_char(out, ']');
+    }
     buf_append_text(out, ",\"record\":");
-    put_record(out, record);
+    put_json(out, record);
     buf_append_text(out, "}\n");
 }
 
@@ -63,11 +68,19 @@ static struct bytes plain(struct otlp_text raw)
     return (struct bytes){ raw.data + 1, raw.len - 2 };
 }
 
+/* What stands between an array's brackets; empty where it is none. */
+static struct bytes elements(struct otlp_text raw)
+{
+    if (raw.len < 2 || raw.data[0] != '[')
+        return (struct bytes){ "", 0 };
+    return (struct bytes){ raw.data + 1, raw.len - 2 };
+}
+
 /* The members, whatever their order; those that we do not know are a later version's. */
 static bool scan_members(struct otlp_scan *s, struct letter *out, struct otlp_text *time,
                          struct otlp_text *status)
 {
-    struct otlp_text key, source = { 0 }, other;
+    struct otlp_text key, source = { 0 }, resource = { 0 }, other;
     if (!otlp_scan_enter_object(s))
         return false;
     while (otlp_scan_next_key(s, &key)) {
@@ -75,15 +88,17 @@ static bool scan_members(struct otlp_scan *s, struct letter *out, struct otlp_te
         if (otlp_key_is(key, "record"))
             fine = otlp_scan_record(s, &out->record);
         else
-            fine = otlp_scan_value(s, otlp_key_is(key, "source")   ? &source
-                                      : otlp_key_is(key, "time")   ? time
-                                      : otlp_key_is(key, "status") ? status
-                                      : otlp_key_is(key, "answer") ? &out->answer
-                                                                   : &other);
+            fine = otlp_scan_value(s, otlp_key_is(key, "source")     ? &source
+                                      : otlp_key_is(key, "time")     ? time
+                                      : otlp_key_is(key, "status")   ? status
+                                      : otlp_key_is(key, "answer")   ? &out->answer
+                                      : otlp_key_is(key, "resource") ? &resource
+                                                                     : &other);
         if (!fine)
             return false;
     }
     out->source = plain(source);
+    out->resource = elements(resource);
     return otlp_scan_end(s);
 }
 

@@ -1,6 +1,7 @@
 /* dead_letter.h -- a record that the collector refused even alone, as it is kept: a JSON object a
  * line, in the source's journal in the state,
  *   {"source":NAME,"time":RFC 3339,"status":HTTP's,"answer":the collector's words,"record":{...}}
+ * and "resource":[...] before the record, where that has attributes of its own.
  * The one place that knows this format. */
 #ifndef OTLPULL_DEAD_LETTER_H
 #define OTLPULL_DEAD_LETTER_H
@@ -22,12 +23,13 @@ struct letter {
     int64_t unix_ns;         /* when it was refused */
     int status;              /* of the answer */
     struct otlp_text answer; /* as it stands, a JSON string: otlp_unescape() */
+    struct bytes resource;   /* as batch_add() takes it */
     struct otlp_record record;
 };
 
 /* Append a line, from the collector's words as they came. */
 void dead_letter_write(struct buf *out, const char *source, int64_t unix_ns, int status,
-                       const char *words, struct bytes record);
+                       const char *words, struct bytes resource, struct bytes record);
 
 /* Read a line, which the letter then borrows from. False, with static words in `why`: it is none.
  */

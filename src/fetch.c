@@ -15,6 +15,8 @@
 /* Broken answers in a row; a cut or garbled one may be the way's fault, five are the platform's. */
 #define NONSENSE_ATTEMPTS 5
 #define WORDS_SHOWN       200
+#define SESSION_MAX       ((size_t)1 << 20)
+#define SESSION_PIECES    64
 
 /* What an answer's status asks of us, whatever the platform. */
 enum answer {
@@ -37,6 +39,7 @@ static enum answer answer_of(int status)
     switch (status) {
     case 401:
         return ANSWER_UNKNOWN;
+    case 402: /* not paid for */
     case 403:
         return ANSWER_FORBIDDEN;
     case 404:
@@ -51,25 +54,46 @@ static enum answer answer_of(int status)
     }
 }
 
-/* One page's attempts so far. */
+/* The attempts so far at one answer: a page, or a piece of the session. */
 struct attempts {
     struct retry retry;
     int refused, nonsense, redirects;
     struct request request;
+    struct ask ask;
+    struct buf session; /* as it was when the request was written: what ask.session is */
+    struct buf *piece;  /* of a piece of the session: where it goes, ... */
+    struct page *page;  /* ... of a page: where that does; the other is NULL */
+    bool written;       /* the request is */
+    bool renewed;       /* the session was had anew for it */
+    bool done;
 };
 
-void fetch_init(struct fetch *f, const struct source_config *source, struct limiter *limiter,
-                struct http *http, struct clock *clk)
+void session_init(struct session *s)
 {
-    *f = (struct fetch){ .source = source, .limiter = limiter, .http = http, .clk = clk };
+    *s = (struct session){ .text = BUF_INIT(SESSION_MAX) };
+    pthread_mutex_init(&s->mutex, NULL);
+}
+
+void session_release(struct session *s)
+{
+    buf_release(&s->text);
+    pthread_mutex_destroy(&s->mutex);
+}
+
+void fetch_init(struct fetch *f, const struct source_config *source, struct session *session,
+                struct limiter *limiter, struct http *http, struct clock *clk)
+{
+    *f = (struct fetch){
+        .source = source, .session = session, .limiter = limiter, .http = http, .clk = clk
+    };
 }
 
 /* "GET host/path: 503" in front of what follows. */
 static void name_call(const struct attempts *a, struct error *err)
 {
     struct buf url = BUF_INIT(ERROR_TEXT_BYTES);
-    url_for_show(buf_text(&a->request.url), &url);
-    error_within(err, "GET %s", buf_text(&url));
+    request_for_show(&a->request, &url);
+    error_within(err, "%s %s", a->request.body.data ? "POST" : "GET", buf_text(&url));
     buf_release(&url);
 }
 
@@ -78,13 +102,26 @@ static bool holds(struct bytes words, const char *secret)
     return secret && *secret && memmem(words.data, words.len, secret, strlen(secret));
 }
 
-/* Whether the platform's words quote a credential of ours, as it is or as it went over the wire. */
-static bool hold_secret(struct bytes words, const struct fetch *f, const struct request *r)
+static bool hold_header(struct bytes words, const struct pairs *headers)
 {
-    const struct pairs *headers = &f->source->peer.headers;
-    bool yes = holds(words, r->password) || holds(words, r->bearer);
-    for (size_t i = 0; i < headers->count && !yes; i++)
-        yes = holds(words, headers->items[i].value);
+    for (size_t i = 0; i < headers->count; i++) {
+        if (holds(words, headers->items[i].value))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the platform's words quote a credential of ours, as it is or as it went over the wire; or
+ * may: those with a session, or a URL that is one. */
+static bool hold_secret(struct bytes words, const struct fetch *f, const struct attempts *a)
+{
+    const struct request *r = &a->request;
+    const struct stream *st = &f->source->stream;
+    bool yes = holds(words, r->password) || holds(words, r->bearer) || r->shown_as ||
+               a->session.len > 0 || a->piece;
+    for (size_t i = 0; st->type->fields[i].name; i++)
+        yes = yes || (st->type->fields[i].secret && holds(words, st->settings[i].text));
+    yes = yes || hold_header(words, &f->source->peer.headers) || hold_header(words, &r->headers);
     if (r->username && !yes) {
         struct buf plain = BUF_INIT(65536), coded = BUF_INIT(131072);
         buf_printf(&plain, "%s:%s", r->username, r->password);
@@ -103,7 +140,7 @@ static void add_words(const struct fetch *f, const struct attempts *a, struct er
     struct bytes words = buf_bytes(&f->reply.body);
     char shown[WORDS_SHOWN + 1];
     size_t len = words.len < WORDS_SHOWN ? words.len : WORDS_SHOWN;
-    if (len == 0 || hold_secret(words, f, &a->request))
+    if (len == 0 || hold_secret(words, f, a))
         return;
     for (size_t i = 0; i < len; i++)
         shown[i] = words.data[i] >= ' ' && words.data[i] <= '~' ? words.data[i] : ' ';
@@ -209,17 +246,34 @@ static int redirect(struct fetch *f, struct attempts *a, struct error *err)
     return rc;
 }
 
+/* Where a page was refused, its session may have ended before its time: once it is had anew. */
+static bool renew_session(struct fetch *f, struct attempts *a)
+{
+    if (a->piece || a->session.len == 0 || a->renewed)
+        return false;
+    pthread_mutex_lock(&f->session->mutex);
+    if (bytes_equal(buf_bytes(&f->session->text), buf_bytes(&a->session)))
+        buf_reset(&f->session->text);
+    pthread_mutex_unlock(&f->session->mutex);
+    a->renewed = true;
+    a->written = false;
+    return true;
+}
+
 /* What to do about an answer that is no page: 0: try again. */
 static int handle(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns, struct error *err)
 {
     int status = f->reply.status;
-    switch (answer_of(status)) {
+    enum answer answer = answer_of(status);
+    if ((answer == ANSWER_UNKNOWN || answer == ANSWER_FORBIDDEN) && renew_session(f, a))
+        return 0;
+    switch (answer) {
     case ANSWER_LIMIT:
         return too_many(f, a, deadline_mono_ns, err);
     case ANSWER_REDIRECT:
         return redirect(f, a, err);
     case ANSWER_FORBIDDEN:
-        error_set(err, ERR_AUTH, "403: the credentials may not read these logs");
+        error_set(err, ERR_AUTH, "%d: the credentials may not read these logs", status);
         break;
     case ANSWER_ABSENT:
         error_set(err, ERR_CONFIG, "404: no such app or environment for these credentials");
@@ -261,41 +315,146 @@ static int handle_failure(struct fetch *f, struct attempts *a, int64_t deadline_
     return wait_for_retry(f, a, deadline_mono_ns, err);
 }
 
-/* One attempt: 0 with `*done` set, or not: then it may be tried again. */
-static int attempt(struct fetch *f, struct attempts *a, const struct cursor *at, struct page *out,
-                   bool *done, int64_t deadline_mono_ns, struct error *err)
+/* Read the answer: 0 with a->done, or not: then the request may be made again. */
+static int read_answer(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
+                       struct error *err)
 {
     const struct stream *st = &f->source->stream;
-    *done = false;
-    if (call(f, a, deadline_mono_ns, err))
-        return handle_failure(f, a, deadline_mono_ns, err);
+    if (!a->piece && st->type->status)
+        f->reply.status = st->type->status(&a->ask, f->reply.status);
     if (answer_of(f->reply.status) != ANSWER_PAGE)
         return handle(f, a, deadline_mono_ns, err);
-    page_reset(out);
-    if (st->type->decode(st, at, buf_bytes(&f->reply.body), out, err)) {
+    struct bytes frame = buf_bytes(&f->reply.body);
+    if (!a->piece && f->reply.status == 204)
+        frame.len = 0;
+    if (!a->piece)
+        page_reset(a->page);
+    int rc = a->piece ? st->type->prepared(st, &a->ask, frame, a->piece, err)
+                      : st->type->decode(st, &a->ask, frame, a->page, err);
+    if (rc) {
         name_call(a, err);
         return handle_failure(f, a, deadline_mono_ns, err);
     }
-    *done = true;
+    if (!a->piece && a->page->status) {
+        f->reply.status = a->page->status;
+        return handle(f, a, deadline_mono_ns, err);
+    }
+    a->done = true;
     return 0;
+}
+
+/* Have an answer that makes sense; the request is written. */
+static int have_answer(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
+                       struct error *err)
+{
+    int rc = 0;
+    while (rc == 0 && a->written && !a->done)
+        rc = call(f, a, deadline_mono_ns, err) ? handle_failure(f, a, deadline_mono_ns, err)
+                                               : read_answer(f, a, deadline_mono_ns, err);
+    return rc;
+}
+
+static void end_attempts(struct fetch *f, struct attempts *a)
+{
+    if (a->retry.count > 1)
+        f->retries += a->retry.count - 1;
+    request_release(&a->request);
+    buf_release(&a->session);
+}
+
+/* One piece of the session, if it lacks one for the page that `of` asks for. */
+static int have_piece(struct fetch *f, const struct attempts *of, bool *more,
+                      int64_t deadline_mono_ns, struct error *err)
+{
+    const struct stream *st = &f->source->stream;
+    struct attempts a = { .request = REQUEST_INIT,
+                          .ask = of->ask,
+                          .session = BUF_INIT(SESSION_MAX),
+                          .piece = &f->session->text,
+                          .written = true };
+    buf_append_bytes(&a.session, buf_bytes(&f->session->text));
+    a.ask.session = buf_bytes(&a.session);
+    retry_begin(&a.retry, &f->source->retry, f->clk);
+    int rc = st->type->prepare(st, &a.ask, &a.request, err);
+    *more = rc == 0 && a.request.url.len > 0;
+    if (*more && have_answer(f, &a, deadline_mono_ns, err)) {
+        rc = -1;
+        if (err->kind == ERR_INPUT)
+            err->kind = ERR_PLATFORM; /* it has nothing to do with a cursor */
+    }
+    end_attempts(f, &a);
+    return rc;
+}
+
+/* Have all of the session that the page needs, with its mutex held: others wait for it. */
+static int have_session(struct fetch *f, const struct attempts *a, int64_t deadline_mono_ns,
+                        struct error *err)
+{
+    struct session *s = f->session;
+    int64_t life_ns = f->source->stream.type->limits.session_ns;
+    bool more = true, anew = false;
+    int rc = 0;
+    if (s->text.len > 0 && life_ns && clock_mono_ns(f->clk) - s->had_mono_ns >= life_ns)
+        buf_reset(&s->text);
+    if (s->text.len == 0)
+        s->had_mono_ns = clock_mono_ns(f->clk);
+    for (int i = 0; rc == 0 && more; i++) {
+        if (i == SESSION_PIECES || s->text.full)
+            rc = error_set(err, ERR_PLATFORM, "what must be asked for before its logs never ends");
+        else
+            rc = have_piece(f, a, &more, deadline_mono_ns, err);
+        if (rc && err->kind == ERR_AUTH && s->text.len > 0 && !anew) { /* by one that has ended */
+            buf_reset(&s->text);
+            anew = more = true;
+            rc = 0;
+        }
+    }
+    if (rc) {
+        s->text.full = false;
+        buf_reset(&s->text);
+    }
+    return rc;
+}
+
+/* Write the request for the page, with a session where it takes one. */
+static int write_request(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
+                         struct error *err)
+{
+    const struct stream *st = &f->source->stream;
+    int rc = 0;
+    if (st->type->prepare) {
+        pthread_mutex_lock(&f->session->mutex);
+        rc = have_session(f, a, deadline_mono_ns, err);
+        buf_reset(&a->session);
+        buf_append_bytes(&a->session, buf_bytes(&f->session->text));
+        pthread_mutex_unlock(&f->session->mutex);
+    }
+    if (rc)
+        return -1;
+    a->ask.session = buf_bytes(&a->session);
+    request_reset(&a->request);
+    a->written = true;
+    return st->type->request(st, &a->ask, &a->request, err);
 }
 
 int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at, struct page *out,
                int64_t deadline_mono_ns, struct error *err)
 {
-    const struct stream *st = &f->source->stream;
-    struct attempts a = { .request = REQUEST_INIT };
+    struct attempts a = { .request = REQUEST_INIT,
+                          .ask = { .span = *span, .at = buf_bytes(&at->text) },
+                          .session = BUF_INIT(SESSION_MAX),
+                          .page = out };
     struct error why = { 0 };
-    bool done = false;
+    int rc = 0;
     retry_begin(&a.retry, &f->source->retry, f->clk);
-    int rc = st->type->request(st, span, at, &a.request, &why); /* fails: no cursor of ours */
-    while (rc == 0 && !done)
-        rc = attempt(f, &a, at, out, &done, deadline_mono_ns, &why);
-    if (a.retry.count > 1)
-        f->retries += a.retry.count - 1;
+    while (rc == 0 && !a.done) {
+        rc = write_request(f, &a, deadline_mono_ns, &why); /* ERR_INPUT: no cursor of ours */
+        if (rc == 0)
+            rc = have_answer(f, &a, deadline_mono_ns, &why);
+    }
     if (rc)
         *err = why;
-    request_release(&a.request);
+    end_attempts(f, &a);
     return rc;
 }
 
@@ -304,9 +463,9 @@ int fetch_query(const struct source_config *source, const struct span *span, uin
 {
     const struct stream *st = &source->stream;
     struct request request = REQUEST_INIT;
-    struct cursor first = { .text = BUF_INIT(CURSOR_MAX) };
+    struct ask first = { .span = *span, .at = BYTES(""), .session = BYTES("") };
     XXH3_state_t hash;
-    int rc = st->type->request(st, span, &first, &request, err);
+    int rc = st->type->request(st, &first, &request, err);
     XXH3_64bits_reset(&hash);
     XXH3_64bits_update(&hash, buf_text(&request.url), request.url.len);
     /* Of a long list the first request may hold a part. */

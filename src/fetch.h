@@ -3,6 +3,7 @@
 #ifndef OTLPULL_FETCH_H
 #define OTLPULL_FETCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,8 +14,19 @@
 #include "net/http.h"
 #include "source/source.h"
 
+/* What a type's prepare() has given, for all that fetch of one source at once. */
+struct session {
+    pthread_mutex_t mutex;
+    struct buf text;
+    int64_t had_mono_ns;
+};
+
+void session_init(struct session *s);
+void session_release(struct session *s);
+
 struct fetch {
     const struct source_config *source;
+    struct session *session;
     struct limiter *limiter;
     struct http *http;
     struct clock *clk;
@@ -26,13 +38,14 @@ struct fetch {
     struct reply reply;
 };
 
-void fetch_init(struct fetch *f, const struct source_config *source, struct limiter *limiter,
-                struct http *http, struct clock *clk);
+/* All is borrowed. */
+void fetch_init(struct fetch *f, const struct source_config *source, struct session *session,
+                struct limiter *limiter, struct http *http, struct clock *clk);
 
-/* Fill `out` with the page that `at` names; its records are spans of f->reply.body, good until the
- * next call. ERR_INPUT: the platform refuses the request; with a cursor most likely that, so
- * that the window must begin anew. ERR_PLATFORM, ERR_AUTH, ERR_CONFIG, ERR_DEADLINE (no permit in
- * time), ERR_STATE, ERR_STOPPED. */
+/* Fill `out` with the page that `at` names; its records are spans of f->reply.body and of its own
+ * text, good until the next call. ERR_INPUT: the platform refuses the request; with a cursor most
+ * likely that, so that the window must begin anew. ERR_PLATFORM, ERR_AUTH, ERR_CONFIG, ERR_DEADLINE
+ * (no permit in time), ERR_STATE, ERR_STOPPED. */
 int fetch_page(struct fetch *f, const struct span *span, const struct cursor *at, struct page *out,
                int64_t deadline_mono_ns, struct error *err);
 

@@ -11,7 +11,7 @@
 #include "window.h"
 
 /* A cursor that never ends: no hour of logs has this many pages, and no platform so many empty
- * ones. */
+ * ones; but one that tails may have to pass over much to come to what is wanted. */
 #define PAGES_MAX       100000
 #define EMPTY_PAGES_MAX 1000
 
@@ -22,7 +22,7 @@ int line_save(struct line *ln, struct error *err)
     if (p->dry_run || ln->refused.count > 0) /* refused and not settled: see flush() */
         return 0;
     seen_lend(&ln->seen, st);
-    st->passed = ln->at.text.len > 0 ? ln->passed : 0; /* from its first page: all of it again */
+    st->passed = ln->passed;
     st->window_start_unix_ns = ln->span.start_unix_ns;
     st->window_end_unix_ns = ln->span.end_unix_ns;
     buf_reset(&st->cursor);
@@ -32,18 +32,26 @@ int line_save(struct line *ln, struct error *err)
     return rc;
 }
 
-static void go_to_first_page(struct line *ln)
+void line_first_page(struct line *ln)
 {
     ln->at.more = true;
     buf_reset(&ln->at.text);
+    buf_append_bytes(&ln->at.text, buf_bytes(&ln->state.place));
     ln->passed = 0;
     trail_reset(&ln->trail);
 }
 
+int64_t line_reach_ns(const struct line *ln)
+{
+    int64_t now = due_now(&ln->due);
+    return ln->source->stream.type->tails && now > ln->span.end_unix_ns ? now
+                                                                        : ln->span.end_unix_ns;
+}
+
 void line_begin_anew(struct line *ln)
 {
-    seen_rewind(&ln->seen, 0, ln->span.end_unix_ns);
-    go_to_first_page(ln);
+    seen_rewind(&ln->seen, 0, line_reach_ns(ln));
+    line_first_page(ln);
 }
 
 static int print_batch(struct line *ln, struct error *err)
@@ -182,25 +190,40 @@ static bool is_doubtful(const struct line *ln, const struct otlp_record *record)
 {
     uint64_t unix_ns;
     int64_t wide_unix_ns = time_add(ln->state.checkpoint_unix_ns, -line_wide_ns(ln));
-    return !ln->wide && ln->span.start_unix_ns > wide_unix_ns &&
+    return !ln->wide && !ln->source->stream.type->tails && ln->span.start_unix_ns > wide_unix_ns &&
            otlp_record_time(record, OTLP_TIME, &unix_ns) && unix_ns <= INT64_MAX &&
            (int64_t)unix_ns < ln->span.start_unix_ns;
+}
+
+void line_say_lost(struct line *ln, const struct span *lost)
+{
+    char from[TIMEFMT_MAX], to[TIMEFMT_MAX];
+    if (lost->end_unix_ns <= lost->start_unix_ns)
+        return;
+    timefmt_rfc3339(lost->start_unix_ns, 3, from);
+    timefmt_rfc3339(lost->end_unix_ns, 3, to);
+    state_add_gap(&ln->state, lost->start_unix_ns, lost->end_unix_ns);
+    diag_say(ln->p->diag, DIAG_WARN,
+             "source %s: the platform no longer has %s to %s: that span is lost",
+             ln->source->stream.name, from, to);
 }
 
 /* Bring the page's records into the batch; send it whenever it is full. */
 static enum reading batch_page(struct line *ln, const struct page *page, struct error *err)
 {
-    const struct source_config *source = ln->source;
     char observed[24];
     int len = snprintf(observed, sizeof(observed), "%lld", (long long)clock_unix_ns(ln->p->clk));
     struct otlp_text observed_text = { observed, (size_t)len };
     for (size_t i = 0; i < page->count; i++) {
         const struct otlp_record *record = &page->records[i];
+        struct bytes resource = page_resource_of(page, i);
         uint64_t print = XXH3_64bits(record->text, record->len);
-        if (!batch_add(&ln->batch, record, print, source->normalize, observed_text)) {
+        if (resource.len > 0)
+            print = XXH3_64bits_withSeed(resource.data, resource.len, print);
+        if (!batch_add(&ln->batch, record, resource, print, observed_text)) {
             if (flush(ln, err)) /* before the record counts as read: what is saved is delivered */
                 return READ_FAILED;
-            batch_add(&ln->batch, record, print, source->normalize, observed_text);
+            batch_add(&ln->batch, record, resource, print, observed_text);
         }
         if (seen_admit(&ln->seen, print, is_near_end(ln, record)))
             continue;
@@ -214,20 +237,18 @@ static enum reading batch_page(struct line *ln, const struct page *page, struct 
     return READ_ALL;
 }
 
-/* Go on to the page that this one names. After an error the window must be read from its first
- * page: that is then where `at` is. */
+/* Go on to the page that this one names; behind the last, to where the next window's first one is.
+ * After an error the window must be read from its first page: that is then where `at` is. */
 static int advance(struct line *ln, const struct cursor *next, struct error *err)
 {
     size_t pages = ln->trail.count + 1;
     ln->at.more = next->more;
     ln->passed = ln->seen.current_count;
     buf_reset(&ln->at.text);
-    if (!next->more)
-        return 0;
     buf_append_bytes(&ln->at.text, buf_bytes(&next->text));
-    if (pages < PAGES_MAX && trail_add(&ln->trail, buf_bytes(&ln->at.text)))
+    if (!next->more || (pages < PAGES_MAX && trail_add(&ln->trail, buf_bytes(&ln->at.text))))
         return 0;
-    buf_reset(&ln->at.text);
+    line_first_page(ln);
     if (pages == PAGES_MAX)
         return error_set(err, ERR_PLATFORM, "one window has more than %zu pages", pages);
     return error_set(err, ERR_PLATFORM,
@@ -235,11 +256,12 @@ static int advance(struct line *ln, const struct cursor *next, struct error *err
                      pages);
 }
 
-/* The platform refuses the cursor: the window's pages from its first again. */
+/* The platform refuses the cursor: the window's pages from its first again, by its time alone. */
 static enum reading read_again(struct line *ln, struct error *err)
 {
     if (flush(ln, err))
         return READ_FAILED;
+    buf_reset(&ln->state.place);
     line_begin_anew(ln);
     ahead_again(ln->ahead);
     return READ_ALL;
@@ -276,7 +298,8 @@ static enum reading work_page(struct line *ln, const struct page *page, int *emp
     enum reading rc = batch_page(ln, page, err);
     if (rc != READ_ALL)
         return rc;
-    *empty = page->count ? 0 : *empty + 1;
+    line_say_lost(ln, &page->lost);
+    *empty = page->count || ln->source->stream.type->tails ? 0 : *empty + 1;
     if (*empty > EMPTY_PAGES_MAX) {
         error_set(err, ERR_PLATFORM, "%d empty pages in a row, and a cursor with each", *empty);
         return READ_ENDED;
@@ -336,13 +359,15 @@ int line_window(struct line *ln, bool *anew, struct error *err)
     }
     if (send_batch(ln, err)) /* the collector has it all ... */
         return -1;
-    seen_settle(&ln->seen, ln->span.end_unix_ns,
+    seen_settle(&ln->seen, line_reach_ns(ln),
                 ln->span.end_unix_ns - ln->source->overlap_ns - ln->source->lag_ns -
                     WINDOW_EDGE_NS); /* whatever the window of the next run */
     ln->state.checkpoint_unix_ns = ln->span.end_unix_ns;
     ln->state.unfinished = false;
     ln->counts.windows++;
     ln->state.windows++;
-    go_to_first_page(ln);
+    buf_reset(&ln->state.place);
+    buf_append_bytes(&ln->state.place, buf_bytes(&ln->at.text));
+    line_first_page(ln);
     return line_save(ln, err); /* ... only now may the checkpoint move */
 }

@@ -73,6 +73,7 @@ static void cut_windows(struct line *ln, const struct span *resumed)
                                  .mono_ns = clock_mono_ns(ln->p->clk),
                                  .back = !ln->fresh || ln->wide,
                                  .always_back = ln->wide,
+                                 .tails = ln->source->stream.type->tails,
                                  .resumed = resumed,
                                  .resumed_at = &ln->at };
     pull_window_rules(ln->source, &start.rules);
@@ -91,8 +92,9 @@ static bool resume_window(struct line *ln)
     if (!st->unfinished)
         return false;
     ln->span = (struct span){ st->window_start_unix_ns, st->window_end_unix_ns };
+    buf_reset(&ln->at.text);
     buf_append_bytes(&ln->at.text, buf_bytes(&st->cursor));
-    seen_rewind(&ln->seen, st->passed, ln->span.end_unix_ns);
+    seen_rewind(&ln->seen, st->passed, line_reach_ns(ln));
     ln->passed = st->passed;
     pull_window_rules(ln->source, &rules);
     int64_t now = clock_unix_ns(ln->p->clk);
@@ -101,18 +103,6 @@ static bool resume_window(struct line *ln)
         return ln->at.text.len == 0 || trail_add(&ln->trail, buf_bytes(&ln->at.text));
     line_begin_anew(ln); /* other filters now, or too old: its windows are cut anew */
     return false;
-}
-
-static void report_gap(struct line *ln, const struct span *lost)
-{
-    char from[TIMEFMT_MAX], to[TIMEFMT_MAX];
-    timefmt_rfc3339(lost->start_unix_ns, 3, from);
-    timefmt_rfc3339(lost->end_unix_ns, 3, to);
-    state_add_gap(&ln->state, lost->start_unix_ns, lost->end_unix_ns);
-    ln->state.checkpoint_unix_ns = lost->end_unix_ns;
-    diag_say(ln->p->diag, DIAG_WARN,
-             "source %s: the platform no longer has %s to %s: that span is lost",
-             ln->source->stream.name, from, to);
 }
 
 /* A checkpoint far ahead of what is due: either our clock is behind, or the checkpoint is wrong.
@@ -146,7 +136,7 @@ static int pull_windows(struct line *ln, struct error *err)
     struct span lost;
     bool anew = false, resumed = resume_window(ln) || resume_far_checkpoint(ln);
     cut_windows(ln, resumed ? &ln->span : NULL);
-    while (ahead_window(ln->ahead, &ln->span, &lost)) {
+    while (ahead_window(ln->ahead, buf_bytes(&ln->state.place), &ln->span, &lost)) {
         if (!ln->due.compared) {
             ahead_wait(ln->ahead);
             if (compare_clocks(ln)) {
@@ -155,8 +145,10 @@ static int pull_windows(struct line *ln, struct error *err)
                 continue;
             }
         }
-        if (lost.end_unix_ns > lost.start_unix_ns)
-            report_gap(ln, &lost);
+        if (lost.end_unix_ns > lost.start_unix_ns) {
+            line_say_lost(ln, &lost);
+            ln->state.checkpoint_unix_ns = lost.end_unix_ns;
+        }
         if (fetch_query(ln->source, &ln->span, &ln->state.query, err))
             return -1;
         ln->state.unfinished = true;
@@ -209,6 +201,7 @@ static int open_state(struct line *ln, struct error *err)
     if (!p->dry_run && state_save(p->store, source->stream.name, st, &ln->version, err))
         return -1;
     seen_take(&ln->seen, st);
+    line_first_page(ln);
     return 0;
 }
 

@@ -10,6 +10,7 @@ void refused_take(struct refused *r, const struct batch *b, const struct export 
     for (size_t i = 0; i < ex->refusal_count; i++) {
         const struct refusal *refusal = &ex->refusals[i];
         struct bytes record = batch_record(b, refusal->index);
+        struct bytes resource = batch_resource(b, refusal->index);
         if (r->count == r->capacity) {
             r->capacity = r->capacity ? 2 * r->capacity : 16;
             r->items = xreallocarray(r->items, r->capacity, sizeof(*r->items));
@@ -17,6 +18,7 @@ void refused_take(struct refused *r, const struct batch *b, const struct export 
         struct refused_record *item = &r->items[r->count++];
         item->text = xstrndup(record.data, record.len);
         item->len = record.len;
+        item->resource = xstrndup(resource.data, resource.len);
         item->print = b->items[refusal->index].print;
         item->status = refusal->status;
         item->unsent = refusal->unsent;
@@ -38,6 +40,7 @@ int refused_keep(const struct refused *r, struct store *store, const char *sourc
     char name[128];
     for (size_t i = 0; i < r->count; i++)
         dead_letter_write(&lines, source, now_unix_ns, r->items[i].status, r->items[i].words,
+                          bytes_of(r->items[i].resource),
                           (struct bytes){ r->items[i].text, r->items[i].len });
     dead_letter_file_name(source, name);
     int rc = lines.full ? error_set(err, ERR_STATE, "dead letters over %zu bytes", lines.max)
@@ -57,8 +60,10 @@ bool refused_all_unsent(const struct refused *r)
 
 void refused_reset(struct refused *r)
 {
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         free(r->items[i].text);
+        free(r->items[i].resource);
+    }
     r->count = 0;
 }
 

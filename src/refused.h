@@ -16,6 +16,7 @@
 struct refused_record {
     char *text;
     size_t len;
+    char *resource; /* as batch_resource() has it */
     uint64_t print; /* its fingerprint, as `seen` counts it */
     int status;
     bool unsent;

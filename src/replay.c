@@ -43,11 +43,13 @@ static size_t settle(struct journal *jn)
     while (settled < jn->batch.count && jn->batch.items[settled].fate != FATE_OPEN)
         settled++;
     buf_reset(&jn->kept);
-    jn->kept.max = jn->batch.text.max + jn->batch.count * FRAME_BYTES;
+    jn->kept.max = jn->ends[jn->batch.count - 1] + jn->batch.max_text +
+                   jn->batch.count * FRAME_BYTES;
     for (size_t i = 0; i < ex->refusal_count; i++) {
         const struct refusal *refusal = &ex->refusals[i];
         assert(refusal->index < settled);
         dead_letter_write(&jn->kept, jn->source->stream.name, now, refusal->status, refusal->words,
+                          batch_resource(&jn->batch, refusal->index),
                           batch_record(&jn->batch, refusal->index));
         jn->result.last_status = refusal->status;
     }
@@ -89,7 +91,7 @@ static bool add(struct journal *jn, const struct letter *letter, size_t line_len
     char observed[24];
     int len = snprintf(observed, sizeof(observed), "%lld", (long long)letter->unix_ns);
     size_t i = jn->batch.count;
-    if (!batch_add(&jn->batch, &letter->record, 0, jn->source->normalize,
+    if (!batch_add(&jn->batch, &letter->record, letter->resource, 0,
                    (struct otlp_text){ observed, (size_t)len }))
         return false;
     if (i == jn->end_capacity) {

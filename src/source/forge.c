@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/timefmt.h"
+#include "edge.h"
 
 #define CONTEXTS_PER_CALL 50 /* Export app logs, read 2026-11: installationContext, at most 50 */
 
@@ -76,10 +77,9 @@ static size_t group_count(const struct stream *st)
 }
 
 /* The text may come from a state file, and the configuration may have changed since. */
-static int place_read(const struct stream *st, const struct cursor *at, struct place *out,
+static int place_read(const struct stream *st, struct bytes text, struct place *out,
                       struct error *err)
 {
-    struct bytes text = buf_bytes(&at->text);
     size_t i = 0, group = 0;
     while (i < text.len && i < 9 && text.data[i] >= '0' && text.data[i] <= '9')
         group = group * 10 + (size_t)(text.data[i++] - '0');
@@ -100,28 +100,21 @@ static void add_list(struct request *out, const char *key, const struct setting 
         request_query(out, key, bytes_of(list->list[i]));
 }
 
-static void add_date(struct request *out, const char *key, int64_t unix_ns)
-{
-    /* Export app logs, read 2026-11: yyyy-MM-ddTHH:mm:ss.SSSZ, exactly three digits */
-    char date[TIMEFMT_MAX];
-    timefmt_rfc3339(unix_ns, 3, date);
-    request_query(out, key, bytes_of(date));
-}
-
-static int forge_request(const struct stream *st, const struct span *span, const struct cursor *at,
-                         struct request *out, struct error *err)
+static int forge_request(const struct stream *st, const struct ask *ask, struct request *out,
+                         struct error *err)
 {
     const struct setting *set = st->settings;
     struct place place = { 0 };
-    if (place_read(st, at, &place, err))
+    if (place_read(st, ask->at, &place, err))
         return -1;
     buf_reset(&out->url);
     buf_append_text(&out->url, st->endpoint);
     buf_append_text(&out->url, "/v1/app/logs");
     request_path(out, set[APP_ID].text);
     request_query(out, "environmentId", bytes_of(set[ENVIRONMENT_ID].text));
-    add_date(out, "startDate", span->start_unix_ns);
-    add_date(out, "endDate", span->end_unix_ns);
+    /* Export app logs, read 2026-11: yyyy-MM-ddTHH:mm:ss.SSSZ, exactly three digits */
+    request_query_time(out, "startDate", ask->span.start_unix_ns);
+    request_query_time(out, "endDate", ask->span.end_unix_ns);
     add_list(out, "level", &set[LEVELS], 0, SIZE_MAX);
     if (set[MESSAGE].text && set[MESSAGE].text[0])
         request_query(out, "message", bytes_of(set[MESSAGE].text));
@@ -139,43 +132,32 @@ static int forge_request(const struct stream *st, const struct span *span, const
     return 0;
 }
 
-static int broken(const struct otlp_scan *s, struct error *err)
-{
-    return error_set(err, ERR_INPUT, "not JSON: %s, at byte %zu", s->problem, otlp_scan_offset(s));
-}
-
-/* Read a value that is of the wrong type: worth saying only where it is JSON at all. */
-static int wrong_type(struct otlp_scan *s, struct error *err, const char *words)
-{
-    return otlp_scan_value(s, NULL) ? error_set(err, ERR_INPUT, "%s", words) : broken(s, err);
-}
-
 static int read_records(struct otlp_scan *s, struct page *out, struct error *err)
 {
     if (otlp_scan_peek(s) != '[')
-        return wrong_type(s, err, "appLogs: not an array");
+        return edge_wrong_type(s, err, "appLogs: not an array");
     otlp_scan_enter_array(s);
     while (otlp_scan_next_element(s)) {
         size_t i = out->count;
         if (otlp_scan_peek(s) != '{')
             return otlp_scan_value(s, NULL)
                        ? error_set(err, ERR_INPUT, "appLogs[%zu]: not an object", i)
-                       : broken(s, err);
+                       : edge_not_json(s, err);
         struct otlp_record *record = page_add(out);
         if (!record)
             return error_set(err, ERR_INPUT, "appLogs: more than %zu records", i);
         if (!otlp_scan_record(s, record))
             break;
     }
-    return s->problem ? broken(s, err) : 0;
+    return s->problem ? edge_not_json(s, err) : 0;
 }
 
 static int read_cursor(struct otlp_scan *s, struct otlp_text *raw, struct error *err)
 {
     char first = otlp_scan_peek(s);
     if (first != '"' && first != 'n')
-        return wrong_type(s, err, "cursor: neither a string nor null");
-    return otlp_scan_value(s, raw) ? 0 : broken(s, err);
+        return edge_wrong_type(s, err, "cursor: neither a string nor null");
+    return otlp_scan_value(s, raw) ? 0 : edge_not_json(s, err);
 }
 
 /* The one object that an answer is; members that we do not know are none of our business. */
@@ -187,7 +169,7 @@ static int read_frame(struct bytes frame, struct page *out, struct otlp_text *cu
     bool have_logs = false, have_cursor = false;
     otlp_scan_init(&s, frame.data, frame.len);
     if (otlp_scan_peek(&s) != '{')
-        return wrong_type(&s, err, "not an object");
+        return edge_wrong_type(&s, err, "not an object");
     otlp_scan_enter_object(&s);
     while (otlp_scan_next_key(&s, &key)) {
         int rc = 0;
@@ -208,7 +190,7 @@ static int read_frame(struct bytes frame, struct page *out, struct otlp_text *cu
             return rc;
     }
     if (!otlp_scan_end(&s))
-        return broken(&s, err);
+        return edge_not_json(&s, err);
     return have_logs ? 0 : error_set(err, ERR_INPUT, "appLogs: missing");
 }
 
@@ -233,13 +215,13 @@ static int set_next(const struct stream *st, const struct place *place, struct o
     return 0;
 }
 
-static int forge_decode(const struct stream *st, const struct cursor *at, struct bytes frame,
+static int forge_decode(const struct stream *st, const struct ask *ask, struct bytes frame,
                         struct page *out, struct error *err)
 {
     struct place place = { 0 };
     struct otlp_text cursor = { 0 };
     page_reset(out);
-    if (place_read(st, at, &place, err))
+    if (place_read(st, ask->at, &place, err))
         return -1;
     /* No content (204) is a page without records, and the last one. */
     if (frame.len && read_frame(frame, out, &cursor, err))

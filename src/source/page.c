@@ -22,11 +22,20 @@ void page_reset(struct page *page)
     page->count = 0;
     page->next.more = false;
     buf_reset(&page->next.text);
+    page->lost = (struct span){ 0, 0 };
+    page->status = 0;
+    buf_reset(&page->text);
+    buf_reset(&page->resources);
+    page->mark_count = page->resource_count = 0;
 }
 
 void page_release(struct page *page)
 {
     free(page->records);
+    free(page->marks);
+    free(page->resource_ends);
     buf_release(&page->next.text);
-    *page = (struct page){ .next = { .text = page->next.text } };
+    buf_release(&page->text);
+    buf_release(&page->resources);
+    *page = (struct page)PAGE_INIT;
 }

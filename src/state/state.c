@@ -87,6 +87,10 @@ void state_write(const struct source_state *st, struct buf *out)
     else
         buf_append_text(out, "\"checkpoint\":null");
     buf_printf(out, ",\"windows\":%lld", (long long)st->windows);
+    if (st->place.len > 0) {
+        buf_append_text(out, ",\"place\":");
+        jread_quote(out, buf_text(&st->place));
+    }
     if (st->unfinished)
         write_window(out, st);
     else
@@ -208,7 +212,7 @@ static int read_run(struct json_object *from, struct run_record *out, struct err
 static int read_document(struct json_object *from, struct source_state *out, struct error *err)
 {
     static const char *const members[] = { "checkpoint", "window", "sent", "gaps", "last_run" };
-    const char *identity;
+    const char *identity, *place = "";
     for (size_t i = 0; i < COUNT(members); i++) {
         if (!jread_has(from, members[i]))
             return bad(members[i], err);
@@ -218,6 +222,11 @@ static int read_document(struct json_object *from, struct source_state *out, str
     memcpy(out->identity, identity, strlen(identity) + 1);
     if (!jread_int(from, "windows", &out->windows))
         return bad("windows", err);
+    if (jread_member(from, "place") && !jread_text(from, "place", &place))
+        return bad("place", err);
+    buf_append_text(&out->place, place);
+    if (out->place.full)
+        return bad("place", err);
     out->started = jread_member(from, "checkpoint") != NULL;
     if (out->started && !jread_time(from, "checkpoint", &out->checkpoint_unix_ns))
         return bad("checkpoint", err);
@@ -281,6 +290,7 @@ int state_save(struct store *store, const char *source, const struct source_stat
 
 void state_release(struct source_state *st)
 {
+    buf_release(&st->place);
     buf_release(&st->cursor);
     free(st->window_prints.items);
     for (size_t i = 0; i < st->older_count; i++)
@@ -291,8 +301,10 @@ void state_release(struct source_state *st)
 
 void state_add_gap(struct source_state *st, int64_t from_unix_ns, int64_t to_unix_ns)
 {
-    if (st->gap_count > 0 && st->gaps[st->gap_count - 1].to_unix_ns == from_unix_ns) {
-        st->gaps[st->gap_count - 1].to_unix_ns = to_unix_ns;
+    struct gap *last = st->gap_count > 0 ? &st->gaps[st->gap_count - 1] : NULL;
+    if (last && last->from_unix_ns <= from_unix_ns && last->to_unix_ns >= from_unix_ns) {
+        if (last->to_unix_ns < to_unix_ns)
+            last->to_unix_ns = to_unix_ns;
         return;
     }
     if (st->gap_count == STATE_GAPS) {

@@ -49,7 +49,8 @@ struct source_state {
     char identity[256]; /* of which app this is the state; "" in a new one */
     bool started;       /* a checkpoint is there */
     int64_t checkpoint_unix_ns;
-    int64_t windows; /* that were ever drained */
+    int64_t windows;  /* that were ever drained */
+    struct buf place; /* where the next window goes on, of a source that tails; "": by time alone */
 
     /* A window that was begun: where to go on in it. */
     bool unfinished;
@@ -69,7 +70,7 @@ struct source_state {
 
 #define SOURCE_STATE_INIT                                                                          \
     {                                                                                              \
-        .cursor = BUF_INIT(STATE_CURSOR)                                                           \
+        .place = BUF_INIT(STATE_CURSOR), .cursor = BUF_INIT(STATE_CURSOR)                          \
     }
 
 /* Read a source's document; where there is none, `out` is as new. ERR_STATE. */
@@ -84,8 +85,8 @@ int state_read(struct bytes text, struct source_state *out, struct error *err);
 
 void state_release(struct source_state *st);
 
-/* Remember a lost span: as part of the last one where it begins at its end; and where there are too
- * many the two oldest become one. */
+/* Remember a lost span: as part of the last one where it begins in it or at its end; and where
+ * there are too many the two oldest become one. */
 void state_add_gap(struct source_state *st, int64_t from_unix_ns, int64_t to_unix_ns);
 
 /* "source-NAME.SUFFIX" into `out`. */

@@ -304,12 +304,12 @@ static void check_error(const struct http *h, const struct error *err)
 
 static void fill(struct batch *b, size_t records, const struct exporter_config *exporter)
 {
-    struct source_config source = { .scope_name = "otlpull" };
+    static const struct source_config source = { .scope_name = "otlpull" };
     batch_init(b, &source, exporter);
     for (size_t i = 0; i < records; i++) {
         char text[32];
         struct otlp_record record = { .text = text, .len = (uint32_t)text_of(i, text) };
-        FUZZ_CHECK(batch_add(b, &record, i, false, (struct otlp_text){ 0 }));
+        FUZZ_CHECK(batch_add(b, &record, (struct bytes){ "", 0 }, i, (struct otlp_text){ 0 }));
     }
 }
 

@@ -42,7 +42,7 @@ static void check_print(const struct config *cfg, const struct config_input *in,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct config_input in = { "f", get_variable, NULL };
+    const struct config_input in = { .path = "f", .getenv = get_variable };
     struct bytes text = { (const char *)data, size };
     struct buf faults = BUF_INIT(1 << 20), notes = BUF_INIT(1 << 20);
     struct error err = { 0 };

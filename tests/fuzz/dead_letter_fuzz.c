@@ -16,7 +16,7 @@ static void write_again(const struct letter *letter, struct buf *out)
     FUZZ_CHECK(len < letter->answer.len); /* it has lost its quotes */
     words.data[len] = '\0';
     dead_letter_write(out, buf_text(&source), letter->unix_ns, letter->status, words.data,
-                      (struct bytes){ letter->record.text, letter->record.len });
+                      letter->resource, (struct bytes){ letter->record.text, letter->record.len });
     buf_release(&source);
     buf_release(&words);
 }
@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(bytes_equal(again.source, letter.source));
         FUZZ_CHECK(again.status == letter.status);
         FUZZ_CHECK(again.record.len == letter.record.len);
+        FUZZ_CHECK(again.resource.len == letter.resource.len);
         write_again(&again, &second);
         FUZZ_CHECK(bytes_equal(buf_bytes(&text), buf_bytes(&second)));
     }

@@ -96,29 +96,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct setting settings[7] = {
         { .text = "a" }, { .text = "e" }, { .text = "m" }, { .text = "t" }, { 0 }, { 0 }, { 0 }
     };
-    struct stream st = { "s", &source_forge, "http://x", settings };
-    struct cursor first = { .text = BUF_INIT(CURSOR_MAX) };
+    struct stream st = { "s", &source_forge, "http://x", settings, false };
     struct page page = PAGE_INIT;
     struct request request = REQUEST_INIT;
-    struct span span = { 0, 3600 };
+    struct ask ask = { .span = { 0, 3600 }, .at = BYTES("") };
     struct error err = { 0 };
     struct bytes frame = { (const char *)data, size };
 
     if (size > 1 << 20)
         return 0;
-    if (source_forge.decode(&st, &first, frame, &page, &err)) {
+    if (source_forge.decode(&st, &ask, frame, &page, &err)) {
         FUZZ_CHECK(err.kind == ERR_INPUT && err.text[0] && page.count == 0 && !page.next.more);
         goto out;
     }
     FUZZ_CHECK(page.next.more == (page.next.text.len > 0));
     for (size_t i = 0; i < page.count; i++)
         check_record(&page.records[i]);
-    FUZZ_CHECK(source_forge.request(&st, &span, &page.next, &request, &err) == 0);
+    ask.at = buf_bytes(&page.next.text);
+    FUZZ_CHECK(source_forge.request(&st, &ask, &request, &err) == 0);
     for (size_t i = 0; i < request.url.len; i++)
         FUZZ_CHECK(request.url.data[i] > ' ' && request.url.data[i] < 0x7f);
 out:
     request_release(&request);
     page_release(&page);
-    buf_release(&first.text);
     return 0;
 }

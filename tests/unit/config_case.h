@@ -45,7 +45,9 @@ static inline const char *case_getenv(void *self, const char *name)
 /* `text` NULL: the environment alone. */
 static inline void case_load(struct loaded *l, const char *text, const struct variable *env)
 {
-    struct config_input in = { text ? CASE_FILE : NULL, case_getenv, (void *)env };
+    struct config_input in = { .path = text ? CASE_FILE : NULL,
+                               .getenv = case_getenv,
+                               .self = (void *)env };
     *l = (struct loaded){ .faults = BUF_INIT(1 << 20), .warnings = BUF_INIT(1 << 16) };
     if (text)
         l->rc = config_load_text(&l->cfg, bytes_of(text), &in, &l->faults, &l->warnings, &l->err);

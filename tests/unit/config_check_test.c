@@ -50,9 +50,13 @@ static const struct told rows[] = {
       "and fragment (credentials go into headers)\n" },
     { "encoding", MINIMAL "exporter: {encoding: protobuf}\n",
       "c.yaml:3:22: exporter.encoding: got \"protobuf\", takes one of json, proto\n" },
-    { "s3", MINIMAL "state: {path: \"s3://bucket/prefix\"}\n",
-      "c.yaml:3:15: state.path: s3:// and other URLs are not supported yet, takes the path of a "
-      "directory\n" },
+    { "s3", MINIMAL "state: {path: \"s3://bucket/pre fix\"}\n",
+      "c.yaml:3:15: state.path: got \"s3://bucket/pre fix\", takes s3://bucket/prefix with a "
+      "prefix "
+      "of A-Z a-z 0-9 . _ ~ - and single slashes, without . and .. as parts\n" },
+    { "another store", MINIMAL "state: {path: \"gs://bucket/prefix\"}\n",
+      "c.yaml:3:15: state.path: got \"gs://bucket/prefix\", takes the path of a directory, or "
+      "s3://bucket/prefix\n" },
     { "metrics", MINIMAL "telemetry: {metrics: {enabled: true}}\n",
       "c.yaml:3:32: telemetry.metrics.enabled: true is not supported yet, takes false\n" },
     { "one budget, two rules", MINIMAL SECOND("b", "A") ", rate_limit: {calls: 10, period: 10s}}\n",

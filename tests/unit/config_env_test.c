@@ -184,8 +184,8 @@ static void warns_or_refuses(void **state)
     one("OTLPULL_LOG_LEVEL", "loud",
         "OTLPULL_LOG_LEVEL: got \"loud\", takes one of debug, info, warn, error\n");
     one("OTLPULL_STATE", "s3://b/p",
-        "OTLPULL_STATE: s3:// and other URLs are not supported yet, takes the path of a "
-        "directory\n");
+        "OTLPULL_STATE: got \"s3://b/p\", takes s3://bucket/prefix with a bucket of 3 to 63 of a-z "
+        "0-9 . - that begins and ends with a letter or a digit\n");
     one("FORGE_API_ENDPOINT", "nonsense", ""); /* a file says where its sources are */
 }
 

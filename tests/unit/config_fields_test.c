@@ -12,9 +12,11 @@ static const struct told rows[] = {
       "its "
       "logs)\n" },
     { "no such type", "sources:\n  - {name: a, type: heroku, x: 1}\n",
-      "c.yaml:2:21: sources[0].type: got \"heroku\", takes one of forge\n" },
+      "c.yaml:2:21: sources[0].type: got \"heroku\", takes one of forge, nodion, fly, scalingo, "
+      "hoody\n" },
     { "no type", "sources:\n  - {name: a, app_id: 1}\n",
-      "c.yaml:2:5: sources[0].type: missing, takes one of forge\n" },
+      "c.yaml:2:5: sources[0].type: missing, takes one of forge, nodion, fly, scalingo, "
+      "hoody\n" },
     { "unknown key inside", IN_SOURCE "    tls: {ca: x}\n",
       FAULT("8:11", "tls: unknown key \"ca\", takes ca_file, cert_file, key_file, "
                     "insecure_skip_verify, min_version") },

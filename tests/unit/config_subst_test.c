@@ -71,7 +71,8 @@ static void replaces_in_lists_and_maps_but_not_in_keys(void **state)
 #define BAD_NAME AT "bad ${...}; takes ${env:NAME}, with letters, digits and _ in NAME\n"
 #define BAD_KIND                                                                                   \
     AT "unknown kind of ${...}; takes ${env:NAME}, ${env:NAME:-default}, ${file:/path}, "          \
-       "${credential:NAME}, and $$ for a dollar\n"
+       "${credential:NAME}, ${aws-secret:NAME}, ${aws-secret:NAME#json_key}, ${aws-param:NAME}, "  \
+       "and $$ for a dollar\n"
 
 static void refuses(void **state)
 {
@@ -87,10 +88,10 @@ static void refuses(void **state)
         { "open", REPLACED("${env:NAME"), AT "${ without }; $$ is a dollar\n" },
         { "nested", REPLACED("${env:NONE:-${env:NAME}}"),
           AT "${...} inside ${...} is not supported\n" },
-        { "aws secret", REPLACED("${aws-secret:x#y}"),
-          AT "${aws-secret:...} is not supported yet\n" },
-        { "aws parameter", REPLACED("${aws-param:x}"),
-          AT "${aws-param:...} is not supported yet\n" },
+        { "aws secret", REPLACED("${aws-secret:x#}"),
+          AT "bad ${aws-secret:...}; takes ${aws-secret:NAME} or ${aws-secret:NAME#json_key}\n" },
+        { "aws parameter", REPLACED("${aws-param:x#y}"),
+          AT "bad ${aws-param:...}; takes ${aws-param:NAME}\n" },
         { "no file", REPLACED("${file:}"), AT "bad ${file:...}; takes ${file:/path}\n" },
         { "missing file", REPLACED("${file:/none/x}"), AT "/none/x: No such file or directory\n" },
         { "a folder", REPLACED("${file:/}"), AT "/: Is a directory\n" },

@@ -136,7 +136,7 @@ static void appends_the_path_with_one_slash(void **state)
 
 static void says_which_file_cannot_be_read(void **state)
 {
-    struct config_input in = { "/none/otlpull.yaml", case_getenv, NULL };
+    struct config_input in = { .path = "/none/otlpull.yaml", .getenv = case_getenv };
     struct buf faults = BUF_INIT(1024), warnings = BUF_INIT(1024);
     struct error err = { 0 };
     struct config cfg;
@@ -203,7 +203,9 @@ static void reads_the_example(void **state)
                                            { "FORGE_EMAIL", "m" },
                                            { "FORGE_API_TOKEN", "hunter2" },
                                            { NULL, NULL } };
-    struct config_input in = { "deploy/otlpull.example.yaml", case_getenv, (void *)env };
+    struct config_input in = { .path = "deploy/otlpull.example.yaml",
+                               .getenv = case_getenv,
+                               .self = (void *)env };
     struct buf faults = BUF_INIT(1 << 16), warnings = BUF_INIT(1 << 16);
     struct buf example = BUF_INIT(1 << 16), plain = BUF_INIT(1 << 16);
     struct error err = { 0 };

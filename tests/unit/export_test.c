@@ -100,7 +100,8 @@ static int post(struct post *p, size_t n, const struct collector *rule, struct e
         char text[32];
         int len = snprintf(text, sizeof(text), "{\"id\":%zu}", i);
         struct otlp_record record = { .text = text, .len = (uint32_t)len };
-        assert_true(batch_add(&p->batch, &record, 0, false, (struct otlp_text){ 0 }));
+        assert_true(
+            batch_add(&p->batch, &record, (struct bytes){ "", 0 }, 0, (struct otlp_text){ 0 }));
     }
     return export_batch(&p->ex, &p->batch, TIME_FOREVER, err);
 }
