@@ -39,6 +39,7 @@ struct other {
     uint64_t run;
     int64_t at_mono_ns;
     int64_t period_ns; /* by which its own run counts */
+    bool unwritten;    /* retired from our slots, and in no document yet */
 };
 
 struct limiter {
@@ -152,6 +153,23 @@ static void add_other(struct limiter *l, struct other other)
     l->others[l->others_count++] = other;
 }
 
+/* What the document says is read anew; what it was to say and does not yet, stays. */
+static void forget_read(struct limiter *l)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->others_count; i++) {
+        if (l->others[i].unwritten)
+            l->others[kept++] = l->others[i];
+    }
+    l->others_count = kept;
+}
+
+static void note_written(struct limiter *l)
+{
+    for (size_t i = 0; i < l->others_count; i++)
+        l->others[i].unwritten = false;
+}
+
 /* A time from the document on our own scale. The wall clock may have been set back since it was
  * written: no call can count later than a permit's hold from now, nor a 429 forbid for longer than
  * its most. `*mend`: that was so, and must be written, or the next look would find the same. */
@@ -207,7 +225,7 @@ static int read_others(struct limiter *l, struct json_object *document, bool *me
                        struct error *err)
 {
     int64_t at_unix_ns;
-    l->others_count = 0;
+    forget_read(l);
     l->longest_ns = l->period_ns;
     l->read_mono_ns = clock_mono_ns(l->clk);
     if (jread_time(document, "not_before", &at_unix_ns))
@@ -215,7 +233,7 @@ static int read_others(struct limiter *l, struct json_object *document, bool *me
                                       to_mono(l, at_unix_ns, LIMITER_HOLD_MOST_NS, mend));
     struct json_object *calls = jread_member(document, "calls");
     for (size_t i = 0; i < jread_count(calls); i++) {
-        struct other other;
+        struct other other = { 0 };
         if (!read_call(l, jread_at(calls, i), &other, mend))
             return error_set(err, ERR_STATE,
                              "state %s/%s: \"calls\" makes no sense: remove the file to begin anew",
@@ -236,7 +254,7 @@ static void retire(struct limiter *l, int64_t now)
             continue;
         slot->use = FREE;
         if (is_known(l, slot->at_mono_ns, now))
-            add_other(l, (struct other){ 0, slot->at_mono_ns, l->period_ns });
+            add_other(l, (struct other){ 0, slot->at_mono_ns, l->period_ns, true });
     }
 }
 
@@ -270,7 +288,7 @@ static void write_document(struct limiter *l, struct buf *out)
         if (slot->use == FLYING)
             slot->at_mono_ns = now + hold_ns(l);
         if (slot->use != FREE)
-            write_call(out, l, &(struct other){ l->run, slot->at_mono_ns, l->period_ns });
+            write_call(out, l, &(struct other){ l->run, slot->at_mono_ns, l->period_ns, false });
     }
     buf_append_text(out, "]}");
 }
@@ -345,8 +363,9 @@ static void unreserve(struct limiter *l)
     }
 }
 
-/* Read what others did, change what is ours, write it back: under the document's lock.
- * `reserve_some`: only to take permits, if there are any. Never waits: ERR_LOCKED. */
+/* Read what others did, change what is ours, write it back: under the document's lock, or where the
+ * store notices that another was faster. `reserve_some`: only to take permits, if there are any.
+ * Never waits: ERR_LOCKED. */
 static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
 {
     struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
@@ -357,7 +376,7 @@ static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
     int64_t next_mono_ns;
     int rc = -1;
 
-    if (l->store->lock(l->store, l->lock_name, 0, &lock, err))
+    if (!l->store->optimistic && l->store->lock(l->store, l->lock_name, 0, &lock, err))
         return -1;
     if (document_get(l->store, l->name, &document, &version, err) ||
         read_others(l, document, &write, err))
@@ -379,6 +398,8 @@ static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
         rc = document_put(l->store, l->name, &whole, &version, err);
         if (rc)
             unreserve(l); /* nobody else knows of them */
+        else
+            note_written(l);
     }
 out:
     l->store->unlock(l->store, lock);
@@ -430,7 +451,8 @@ static int handle_failure(const struct limiter *l, const struct error *why, int6
         return error_set(err, ERR_PLATFORM,
                          "its budget cannot be had in time: state %s/%s: held by another run for "
                          "%lld s",
-                         l->store->where, l->lock_name, (long long)(LOCK_WAIT_NS / NS_PER_S));
+                         l->store->where, l->store->optimistic ? l->name : l->lock_name,
+                         (long long)(LOCK_WAIT_NS / NS_PER_S));
     *wake_mono_ns = now + LOCK_AGAIN_NS;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* file.c -- the store as a directory: one file per document, replaced by temp file, fsync, rename
  * and fsync of the directory; locks by flock, which die with their process. A lock file is never
  * removed: whoever holds an unlinked one would hold nothing. */
-#include "state/store.h"
+#include "state/stores.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -274,10 +274,7 @@ static int file_append(struct store *store, const char *name, struct bytes conte
     if (fstat(fd, &st) || (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1))
         fail(s, name, "cannot be read", ERR_STATE, err);
     else if ((size_t)st.st_size + content.len > max_bytes)
-        error_set(err, ERR_STATE,
-                  "state %s/%s: is full (%zu bytes): send what it holds with otlpull dead-letter "
-                  "replay, or remove it",
-                  s->path, name, max_bytes);
+        store_journal_full(store, name, max_bytes, err);
     else if ((last != '\n' && write_all(fd, BYTES("\n"))) || /* a power loss cut a line */
              write_all(fd, content) || fsync(fd) || fsync(s->dir)) {
         fail(s, name, "cannot be written", ERR_STATE, err);
@@ -354,16 +351,6 @@ static int file_splice(struct store *store, const char *name, uint64_t from, uin
     return rc;
 }
 
-/* Whether it is a name such as a store's, and ends so. */
-static bool is_name(const char *text, const char *suffix)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t len = strlen(text), suffix_len = strlen(suffix);
-    return strspn(text, letters) == len && len >= suffix_len &&
-           strcmp(text + len - suffix_len, suffix) == 0;
-}
-
 static int file_names(struct store *store, const char *suffix, struct buf *out, struct error *err)
 {
     struct file_store *s = self_of(store);
@@ -374,7 +361,7 @@ static int file_names(struct store *store, const char *suffix, struct buf *out, 
     if (count < 0)
         return error_set(err, ERR_STATE, "state %s: cannot be read: %s", s->path, strerror(errno));
     for (int i = 0; i < count; i++) {
-        if (is_name(entries[i]->d_name, suffix))
+        if (store_is_name(bytes_of(entries[i]->d_name), suffix))
             buf_printf(out, "%s\n", entries[i]->d_name);
         free(entries[i]);
     }
@@ -451,7 +438,7 @@ static int make_folders(const char *path)
     return rc;
 }
 
-struct store *store_open(const char *path, struct clock *clk, struct error *err)
+struct store *file_store_open(const char *path, struct clock *clk, struct error *err)
 {
     struct file_store *s = create(path, clk);
     if (s->dir < 0 && errno == ENOENT) {
@@ -472,7 +459,7 @@ struct store *store_open(const char *path, struct clock *clk, struct error *err)
     return &s->store;
 }
 
-struct store *store_open_for_reading(const char *path, struct clock *clk)
+struct store *file_store_open_for_reading(const char *path, struct clock *clk)
 {
     return &create(path, clk)->store;
 }

@@ -1,5 +1,5 @@
-/* store.h -- where whole small documents are kept, atomically: a directory today, behind an
- * interface that an object store fits as well (put-if-unchanged is its conditional PUT).
+/* store.h -- where whole small documents are kept, atomically: a directory, or a prefix in an S3
+ * bucket, whose conditional PUT is the put-if-unchanged below.
  *
  * Names are of [A-Za-z0-9._-]. A document is replaced as a whole: after a power loss at any moment
  * the old or the new one is there. A journal may be too large to be held at once: it is appended to
@@ -26,6 +26,12 @@ struct store_reader;
 
 struct store {
     const char *where; /* the path, for messages */
+    /* put() alone keeps others from writing in between, and nobody need hold a lock for it: of a
+     * document that is not held, it fails with ERR_LOCKED where another was faster. */
+    bool optimistic;
+    /* When the run ends, 0 or TIME_FOREVER: whenever; set by who opened it, before it is used. What
+     * takes longer fails with ERR_STATE; what is begun later is still tried, but not for long. */
+    int64_t deadline_mono_ns;
     /* Append the document to `out`, and tell its version. No such document: 0, nothing appended and
      * a zero version. ERR_STATE. */
     int (*get)(struct store *s, const char *name, struct buf *out, struct store_version *version,
@@ -35,9 +41,9 @@ struct store {
      * `version` moved on, the new one, which may not outlive a power loss. */
     int (*put)(struct store *s, const char *name, struct bytes content,
                struct store_version *version, struct error *err);
-    /* Hold `name` alone among all runs until unlocked or the process dies. Waits until
-     * `give_up_mono_ns` for another holder, then ERR_LOCKED. ERR_STATE_CREATE, ERR_STATE,
-     * ERR_STOPPED. */
+    /* Hold `name`, "NAME.lock", alone among all runs until unlocked or the process dies, and with
+     * it the document "NAME.json". Waits until `give_up_mono_ns` for another holder, then
+     * ERR_LOCKED. ERR_STATE_CREATE, ERR_STATE, ERR_STOPPED. */
     int (*lock)(struct store *s, const char *name, int64_t give_up_mono_ns, struct store_lock **out,
                 struct error *err);
     void (*unlock)(struct store *s, struct store_lock *lock); /* NULL is fine */
@@ -62,8 +68,9 @@ struct store {
     void (*close)(struct store *s);
 };
 
-/* Open the store that `path` names, making its folder (0700) where it is missing. `clk` is
- * borrowed. ERR_STATE_CREATE, ERR_STATE. */
+/* Open the store that `path` names, a directory or s3://bucket/prefix; the former is made (0700)
+ * where it is missing, the latter is not asked for yet, and any of its functions may end with
+ * ERR_AUTH or ERR_CONFIG too. `clk` is borrowed. ERR_STATE_CREATE, ERR_STATE, ERR_CONFIG. */
 struct store *store_open(const char *path, struct clock *clk, struct error *err);
 
 /* The same without making anything: a store that is not there yet reads as empty. Never NULL. */
