@@ -22,6 +22,7 @@ const char *history_level_word(enum history_level level);
 int history_level_named(const char *word);
 
 struct words; /* the text that messages are cut from */
+struct options;
 
 #define SITE_BYTES 64
 
@@ -40,6 +41,7 @@ struct history {
     const struct words *words;
     const char *app, *environment; /* whose it is */
     char suffix[24];               /* after "#NUMBER", where there is more than one history */
+    const struct options *options; /* for the platform's quirks */
 };
 
 struct entry {

@@ -68,6 +68,7 @@ static struct history history_of(const struct program *p, size_t app, size_t env
         .words = p->words,
         .app = o->apps.items[app],
         .environment = o->environments.items[environment],
+        .options = o,
     };
     if (o->records > 0)
         h.step_ns = (int64_t)(o->hours * HOUR_NS / (double)o->records);

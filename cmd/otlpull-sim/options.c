@@ -85,6 +85,8 @@ static const struct option_row rows[] = {
       .help = "calls in any rolling period, per app; 0: no limit" },
     { "latency", DURATION, AT(latency_ns), "0", .value = "D",
       .help = "before each answer of the API" },
+    { "quirk", LIST, AT(quirks), NULL, .value = "NAME[=VALUE]",
+      .help = "a way of the platform's own (repeatable)" },
     { "fault", LIST, AT(faults), NULL, .value = "RULE", .help = "see below (repeatable)" },
     { "fault-script", LIST, AT(fault_scripts), NULL, .value = "FILE",
       .help = "a rule a line (repeatable)" },
@@ -256,6 +258,17 @@ int options_read(struct options *out, int argc, char **argv, struct error *err)
         return error_set(err, ERR_USAGE, "%s: takes options only (see --help)", argv[optind]);
     default_lists(out);
     return finish(out, err);
+}
+
+const char *options_quirk(const struct options *o, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < o->quirks.count; i++) {
+        const char *item = o->quirks.items[i];
+        if (strncmp(item, name, len) == 0 && (item[len] == '\0' || item[len] == '='))
+            return item[len] ? item + len + 1 : item + len;
+    }
+    return NULL;
 }
 
 static const char rules_help[] =

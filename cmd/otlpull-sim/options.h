@@ -41,6 +41,7 @@ struct options {
     const char *rate;
     int64_t rate_calls, rate_period_ns; /* from `rate`; 0 calls: none */
     struct list faults, fault_scripts;
+    struct list quirks; /* the platform's own ways: NAME or NAME=VALUE */
     /* the sink */
     bool sink_strict, sink_unread;
     int64_t sink_max_bytes, sink_keep_bytes, sink_latency_ns;
@@ -49,6 +50,9 @@ struct options {
     bool log, help;
     int64_t exit_after_ns;
 };
+
+/* A quirk's value, "" for one without; NULL: it was not asked for. */
+const char *options_quirk(const struct options *o, const char *name);
 
 /* Defaults first, then what argv says. */
 int options_read(struct options *out, int argc, char **argv, struct error *err);

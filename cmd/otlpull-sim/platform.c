@@ -4,6 +4,10 @@
 
 static const struct platform *const platforms[] = {
     &platform_forge,
+    &platform_hoody,
+    &platform_nodion,
+    &platform_fly,
+    &platform_scalingo,
 };
 
 const struct platform *platform_at(size_t i)

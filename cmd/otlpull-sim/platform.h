@@ -29,6 +29,10 @@ struct platform {
 };
 
 extern const struct platform platform_forge;
+extern const struct platform platform_hoody;
+extern const struct platform platform_nodion;
+extern const struct platform platform_fly;
+extern const struct platform platform_scalingo;
 
 const struct platform *platform_named(const char *name); /* NULL: there is none */
 const struct platform *platform_at(size_t i);            /* NULL past the last */

@@ -5,9 +5,15 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* clang-format off */
 static const struct source *const sources[] = {
     &source_forge,
+    &source_nodion,
+    &source_fly,
+    &source_scalingo,
+    &source_hoody,
 };
+/* clang-format on */
 
 const struct source *source_at(size_t i)
 {
