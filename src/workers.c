@@ -39,6 +39,16 @@ static void report(const struct diag *diag, const struct source_config *source, 
     }
 }
 
+/* The worst so far, with its words. */
+static void note_error(struct run_summary *sum, const struct error *err)
+{
+    int code = error_exit_code(err->kind);
+    if (err->kind &&
+        (!sum->why.kind || error_worse_exit_code(sum->exit_code, code) != sum->exit_code))
+        sum->why = *err;
+    sum->exit_code = error_worse_exit_code(sum->exit_code, code);
+}
+
 /* Add what became of a source to the run's summary. */
 static void account(struct crew *c, const struct pull_result *result, const struct error *err)
 {
@@ -55,7 +65,7 @@ static void account(struct crew *c, const struct pull_result *result, const stru
     sum->sources += err->kind != ERR_LOCKED;
     if (result->backlog_ns > sum->backlog_ns)
         sum->backlog_ns = result->backlog_ns;
-    sum->exit_code = error_worse_exit_code(sum->exit_code, error_exit_code(err->kind));
+    note_error(sum, err);
     sum->stopped = sum->stopped || err->kind == ERR_STOPPED;
     sum->deadline = sum->deadline || err->kind == ERR_DEADLINE;
     pthread_mutex_unlock(&c->mutex);
@@ -126,8 +136,7 @@ static void close_limiters(struct crew *c)
         if (limiter_close(c->limiters[i], &err) == 0 || err.kind == ERR_STOPPED)
             continue; /* stopped: what it held counts as used, and lapses by itself */
         diag_say(c->pull.diag, DIAG_ERROR, "%s", err.text);
-        c->summary.exit_code = error_worse_exit_code(c->summary.exit_code,
-                                                     error_exit_code(err.kind));
+        note_error(&c->summary, &err);
     }
     free(c->limiters);
 }

@@ -14,8 +14,9 @@ struct run_summary {
     int64_t backlog_ns; /* the largest stretch of time that a source has still to fetch */
     int64_t elapsed_ns;
     int exit_code;
-    bool stopped;  /* by a signal */
-    bool deadline; /* it came before a source's end */
+    struct error why; /* the words of exit_code, or of the deadline; of several the first */
+    bool stopped;     /* by a signal */
+    bool deadline;    /* it came before a source's end */
 };
 
 /* Work the sources of `p->config` that `chosen` says, up to run.concurrency at once; its

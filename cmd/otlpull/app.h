@@ -20,7 +20,7 @@ struct flags {
     int source_count;
     int64_t deadline_ns; /* 0: none was given */
     struct shard shard;  /* count 0: none was given */
-    bool dry_run, quiet, json, help, version;
+    bool dry_run, quiet, json, stats, help, version;
     int log_level, log_format; /* -1: none was given */
 };
 
@@ -34,6 +34,7 @@ struct app {
 
 /* Each returns the process's exit code. */
 int run_command(struct app *app);
+int lambda_command(struct app *app);
 int check_command(struct app *app);
 int status_command(struct app *app);
 int dead_letter_list_command(struct app *app);
@@ -42,6 +43,12 @@ int help_command(const char *topic);
 
 /* The usage, for `help` and after a wrong command line. */
 void help_usage(int to_fd);
+
+/* Read the configuration, in place of one that was read before, and choose the sources; secrets
+ * that it names are fetched until then, or with 0 none. 0, or the exit code of one that cannot be
+ * used, all faults of which have been said and are lines of `why`; one that was read before stays
+ * then. */
+int app_configure(struct app *app, int64_t fetch_until_mono_ns, struct buf *why);
 
 /* Print the one line of an error and give its exit code. */
 int app_fail(const struct app *app, const struct error *err);

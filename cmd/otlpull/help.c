@@ -13,6 +13,7 @@ static const char usage[] =
     "usage: otlpull COMMAND [OPTION...]\n"
     "\n"
     "  run      one run: from each source's checkpoint to now, then exit\n"
+    "  lambda   AWS Lambda's custom runtime: one run an invocation, bounded by its deadline\n"
     "  check    read the configuration and print it as it will be used; makes no call\n"
     "  status   per source: checkpoint, lag, backlog, last run, budget, gaps; makes no call\n"
     "  dead-letter list\n"
@@ -48,6 +49,27 @@ static const char run_help[] =
     "                         the latter is set\n"
     "  --dry-run              fetch, print OTLP/JSON to stdout; send nothing, move no checkpoint\n";
 
+static const char lambda_help[] =
+    "usage: otlpull lambda [-c FILE] [--source NAME]... [--shard I/N] [--deadline DURATION]\n"
+    "                      [--quiet]\n"
+    "\n"
+    "AWS Lambda's custom runtime: what a binary named `bootstrap` does, or one that is started\n"
+    "without a command where AWS_LAMBDA_RUNTIME_API is set. Each invocation is one run, which "
+    "ends\n"
+    "in good order before the invocation's deadline; its answer is the run's summary as JSON, its\n"
+    "error one of\n"
+    "\n"
+    "  exit code  errorType                      exit code  errorType\n"
+    "         64  Runtime.UsageInvalid                  75  Function.PlatformUnavailable\n"
+    "         69  Function.CollectorUnavailable         77  Function.CredentialsRefused\n"
+    "         70  Runtime.Defect                        78  Runtime.ConfigInvalid\n"
+    "         73  Function.StateNotCreated               -  Function.EventInvalid\n"
+    "         74  Function.StateUnavailable              -  Function.TimeoutTooShort\n"
+    "\n"
+    "An event {\"sources\": [\"NAME\"]} runs these sources; any other JSON, a schedule's event "
+    "among\n"
+    "it, all.\n";
+
 static const char check_help[] = "usage: otlpull check [-c FILE]\n"
                                  "\n"
                                  "Prints the configuration as it will be used, every default in "
@@ -55,9 +77,12 @@ static const char check_help[] = "usage: otlpull check [-c FILE]\n"
                                  "its faults with file, line and column (exit code 78).\n";
 
 static const char status_help[] =
-    "usage: otlpull status [-c FILE] [--source NAME]... [--json]\n"
+    "usage: otlpull status [-c FILE] [--source NAME]... [--json] [--stats]\n"
     "\n"
-    "Prints what the state says of each source. Makes no call and may be used while a run is on.\n";
+    "Prints what the state says of each source. Makes no call and may be used while a run is on.\n"
+    "\n"
+    "  --stats                the platform's own counts beside ours, where it has them (hoody): a\n"
+    "                         call of the source's budget\n";
 
 static const char dead_letter_help[] =
     "usage: otlpull dead-letter list   [-c FILE] [--source NAME]... [--json]\n"
@@ -99,7 +124,7 @@ static const struct topic {
 } topics[] = {
     { "run", run_help },       { "check", check_help },
     { "status", status_help }, { "dead-letter", dead_letter_help },
-    { "exit", exit_help },
+    { "exit", exit_help },     { "lambda", lambda_help },
 };
 
 void help_usage(int to_fd)
@@ -113,10 +138,12 @@ static void print_sources(void)
     const struct source *source;
     for (size_t i = 0; (source = source_at(i)); i++) {
         printf("type: %s -- %s\n", source->name, source->summary);
-        printf("  %-22s default %s\n", "endpoint", source->endpoint);
+        if (source->endpoint)
+            printf("  %-22s default %s\n", "endpoint", source->endpoint);
         for (const struct field *f = source->fields; f->name; f++)
-            printf("  %-22s %s%s%s%s\n", f->name, f->help, f->required ? " (required)" : "",
-                   f->env ? "; or $" : "", f->env ? f->env : "");
+            printf("  %-22s %s%s%s%s%s%s\n", f->name, f->help, f->required ? " (required)" : "",
+                   f->env ? "; or $" : "", f->env ? f->env : "", f->fallback ? "; default " : "",
+                   f->fallback ? f->fallback : "");
     }
 }
 
@@ -136,7 +163,8 @@ int help_command(const char *topic)
             return fflush(stdout) ? error_exit_code(ERR_STATE) : 0;
         }
     }
-    fprintf(stderr, "otlpull: no help on \"%s\": run, check, status, dead-letter, sources, exit\n",
+    fprintf(stderr,
+            "otlpull: no help on \"%s\": run, lambda, check, status, dead-letter, sources, exit\n",
             topic);
     return error_exit_code(ERR_USAGE);
 }

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "aws/secrets.h"
 #include "base/timefmt.h"
 
 #define DEFAULT_CONFIG "/etc/otlpull/otlpull.yaml"
+#define SECRETS_NS     (30 * NS_PER_S) /* for all that the configuration names */
 
 enum flag {
     FLAG_CONFIG = 1 << 0,
@@ -23,6 +25,8 @@ enum flag {
     FLAG_QUIET = 1 << 5,
     FLAG_JSON = 1 << 6,
     FLAG_SHARD = 1 << 7,
+    FLAG_STATS = 1 << 9,
+    OWN_CONFIG = 1 << 8, /* no flag: the command reads the configuration itself */
     FLAGS_ALL = FLAG_CONFIG | FLAG_LOG | FLAG_QUIET, /* what every command takes */
 };
 
@@ -33,8 +37,10 @@ static const struct command {
 } commands[] = {
     { "run", NULL, FLAGS_ALL | FLAG_SOURCE | FLAG_SHARD | FLAG_DEADLINE | FLAG_DRY_RUN,
       run_command },
+    { "lambda", NULL, FLAGS_ALL | FLAG_SOURCE | FLAG_SHARD | FLAG_DEADLINE | OWN_CONFIG,
+      lambda_command },
     { "check", NULL, FLAGS_ALL, check_command },
-    { "status", NULL, FLAGS_ALL | FLAG_SOURCE | FLAG_JSON, status_command },
+    { "status", NULL, FLAGS_ALL | FLAG_SOURCE | FLAG_JSON | FLAG_STATS, status_command },
     { "dead-letter", "list", FLAGS_ALL | FLAG_SOURCE | FLAG_JSON, dead_letter_list_command },
     { "dead-letter", "replay", FLAGS_ALL | FLAG_SOURCE | FLAG_DRY_RUN, dead_letter_replay_command },
 };
@@ -48,6 +54,7 @@ enum option_value {
     OPT_QUIET,
     OPT_JSON,
     OPT_SHARD,
+    OPT_STATS,
     OPT_VERSION
 };
 
@@ -61,6 +68,7 @@ static const struct option options[] = {
     { "quiet", no_argument, NULL, OPT_QUIET },
     { "json", no_argument, NULL, OPT_JSON },
     { "shard", required_argument, NULL, OPT_SHARD },
+    { "stats", no_argument, NULL, OPT_STATS },
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
@@ -173,6 +181,10 @@ static int read_flag(int opt, struct flags *f, int *used, struct error *err)
         *used |= FLAG_JSON;
         f->json = true;
         return 0;
+    case OPT_STATS:
+        *used |= FLAG_STATS;
+        f->stats = true;
+        return 0;
     case OPT_SHARD:
         *used |= FLAG_SHARD;
         return shard_parse_pair(bytes_of(optarg), &f->shard)
@@ -245,6 +257,7 @@ static int say_lines(const struct app *app, enum diag_level level, struct buf *l
 static int choose_sources(struct app *app, struct error *err)
 {
     const struct flags *f = &app->flags;
+    free(app->chosen);
     app->chosen = xcalloc(app->config.source_count, sizeof(*app->chosen));
     for (size_t i = 0; i < app->config.source_count; i++)
         app->chosen[i] = f->source_count == 0;
@@ -261,17 +274,37 @@ static int choose_sources(struct app *app, struct error *err)
     return 0;
 }
 
-/* 0, or the exit code of a configuration that cannot be used, which was said then. */
-static int configure(struct app *app)
+/* Put what the configuration says now, with all secrets that it names, in the place of what it was.
+ */
+static int load(struct app *app, int64_t fetch_until_mono_ns, struct buf *faults,
+                struct buf *warnings, struct error *err)
+{
+    struct config config;
+    struct secrets secrets = { .clk = &app->clk,
+                               .getenv = environment,
+                               .deadline_mono_ns = fetch_until_mono_ns };
+    const struct config_input input = { .path = config_path(&app->flags),
+                                        .getenv = environment,
+                                        .fetch_secret = fetch_until_mono_ns ? secrets_fetch : NULL,
+                                        .secrets = &secrets };
+    int rc = config_load(&config, &input, faults, warnings, err);
+    secrets_release(&secrets);
+    if (rc)
+        return -1;
+    config_release(&app->config);
+    app->config = config;
+    set_diag(app, (int)config.log_level, (int)config.log_format);
+    return 0;
+}
+
+int app_configure(struct app *app, int64_t fetch_until_mono_ns, struct buf *why)
 {
     struct buf faults = BUF_INIT(1 << 20), warnings = BUF_INIT(1 << 20);
-    struct config_input input = { .path = config_path(&app->flags), .getenv = environment };
     struct error err = { 0 };
     int code = 0;
-    int rc = config_load(&app->config, &input, &faults, &warnings, &err);
-    if (rc == 0)
-        set_diag(app, (int)app->config.log_level, (int)app->config.log_format);
+    int rc = load(app, fetch_until_mono_ns, &faults, &warnings, &err);
     say_lines(app, DIAG_WARN, &warnings);
+    buf_append_bytes(why, buf_bytes(&faults));
     int said = say_lines(app, DIAG_ERROR, &faults);
     if (rc && said == 1) /* a single fault has said it all */
         code = error_exit_code(err.kind);
@@ -279,6 +312,8 @@ static int configure(struct app *app)
         code = app_fail(app, &err);
     else if (choose_sources(app, &err))
         code = usage_error(app, &err);
+    if (err.kind && why->len == 0)
+        buf_append_text(why, err.text);
     buf_release(&faults);
     buf_release(&warnings);
     return code;
@@ -308,6 +343,25 @@ static const struct command *command_of(char *const *words, int count, struct er
     return NULL;
 }
 
+/* Once, before the command; `check` makes no call. */
+static int configure(struct app *app, bool fetch)
+{
+    int64_t ns = app->flags.deadline_ns;
+    int64_t limit_ns = ns && ns < SECRETS_NS ? ns : SECRETS_NS;
+    struct buf why = BUF_INIT(1 << 20); /* it is said already */
+    int code = app_configure(app, fetch ? time_add(clock_mono_ns(&app->clk), limit_ns) : 0, &why);
+    buf_release(&why);
+    return code;
+}
+
+/* Lambda starts its `bootstrap` without a word; an emulator may give it the handler's name. */
+static bool is_for_lambda(const char *program, const char *word)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    const char *name = slash ? slash + 1 : program, *api = getenv("AWS_LAMBDA_RUNTIME_API");
+    return (name && strcmp(name, "bootstrap") == 0) || (!word && api && *api);
+}
+
 static int dispatch(struct app *app, int argc, char **argv)
 {
     struct error err = { 0 };
@@ -324,16 +378,23 @@ static int dispatch(struct app *app, int argc, char **argv)
         return help_command(optind + 1 < argc ? argv[optind + 1] : NULL);
     if (app->flags.help)
         return help_command(name);
-    if (!name) {
+    bool lambda = is_for_lambda(argv[0], name);
+    if (!name && !lambda) {
         help_usage(STDERR_FILENO);
         return error_exit_code(ERR_USAGE);
     }
-    const struct command *command = command_of(argv + optind, argc - optind, &err);
-    if (command && used & ~command->flags)
-        error_set(&err, ERR_USAGE, "%s does not take all of these options", name);
-    if (err.kind)
+    char *const lambda_words[] = { "lambda" };
+    const struct command *command = lambda ? command_of(lambda_words, 1, &err)
+                                           : command_of(argv + optind, argc - optind, &err);
+    if (!command)
         return usage_error(app, &err);
-    int code = configure(app);
+    if (used & ~command->flags) {
+        error_set(&err, ERR_USAGE, "%s does not take all of these options", command->name);
+        return usage_error(app, &err);
+    }
+    if (command->flags & OWN_CONFIG)
+        return command->run(app);
+    int code = configure(app, command->run != check_command);
     return code ? code : command->run(app);
 }
 

@@ -1,14 +1,22 @@
 /* run.c -- `otlpull run`: one run to completion, and its one line of summary. */
+#include "run.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app.h"
 #include "base/timefmt.h"
 #include "net/http.h"
-#include "state/store.h"
-#include "workers.h"
 
 #define LEAVE_NS (200 * NS_PER_MS)
+
+const char *run_verdict(const struct app *app, const struct run_summary *sum)
+{
+    return sum->stopped         ? "run stopped by a signal, progress is kept"
+           : sum->exit_code     ? "run failed"
+           : sum->deadline      ? "run ended by its deadline, progress is kept"
+           : app->flags.dry_run ? "run printed, and sent nothing"
+                                : "run complete";
+}
 
 static void say_summary(const struct app *app, const struct run_summary *sum)
 {
@@ -24,17 +32,12 @@ static void say_summary(const struct app *app, const struct run_summary *sum)
         { "seconds", seconds, 0 },         { "backlog", backlog, 0 },
         { "exit", NULL, sum->exit_code },
     };
-    const char *what = sum->stopped         ? "run stopped by a signal, progress is kept"
-                       : sum->exit_code     ? "run failed"
-                       : sum->deadline      ? "run ended by its deadline, progress is kept"
-                       : app->flags.dry_run ? "run printed, and sent nothing"
-                                            : "run complete";
-    diag_event(&app->diag, DIAG_INFO, what, fields, COUNT(fields));
+    diag_event(&app->diag, DIAG_INFO, run_verdict(app, sum), fields, COUNT(fields));
 }
 
 /* Before it, not at it: what ends last, a wait for the collector, leaves time to note how things
  * stand and to go. */
-static int64_t deadline_of(struct app *app, int64_t began_mono_ns)
+int64_t run_deadline(const struct app *app, int64_t began_mono_ns)
 {
     int64_t ns = app->flags.deadline_ns ? app->flags.deadline_ns : app->config.deadline_ns;
     int64_t leave_ns = ns / 10 < LEAVE_NS ? ns / 10 : LEAVE_NS;
@@ -60,8 +63,7 @@ static int find_shard(const struct app *app, struct shard *out, struct error *er
     return 0;
 }
 
-/* Of the chosen sources, leave those of our shard. */
-static int choose_shard(const struct app *app, struct error *err)
+int run_choose_shard(struct app *app, struct error *err)
 {
     struct shard shard;
     if (find_shard(app, &shard, err))
@@ -71,26 +73,33 @@ static int choose_shard(const struct app *app, struct error *err)
     return 0;
 }
 
+void run_once(struct app *app, struct store *store, const bool *chosen, int64_t deadline_mono_ns,
+              struct run_summary *out)
+{
+    struct pull pull = { .config = &app->config,
+                         .store = store,
+                         .clk = &app->clk,
+                         .diag = &app->diag,
+                         .deadline_mono_ns = deadline_mono_ns,
+                         .dry_run = app->flags.dry_run };
+    store->deadline_mono_ns = deadline_mono_ns;
+    workers_run(&pull, chosen, out);
+    say_summary(app, out);
+}
+
 int run_command(struct app *app)
 {
     struct error err = { 0 };
     struct run_summary summary = { 0 };
     int64_t began = clock_mono_ns(&app->clk);
-    if (choose_shard(app, &err) || http_global_init(&err))
+    if (run_choose_shard(app, &err) || http_global_init(&err))
         return app_fail(app, &err);
     int code;
     struct store *store = store_open(app->config.state_path, &app->clk, &err);
     if (!store) {
         code = app_fail(app, &err);
     } else {
-        struct pull pull = { .config = &app->config,
-                             .store = store,
-                             .clk = &app->clk,
-                             .diag = &app->diag,
-                             .deadline_mono_ns = deadline_of(app, began),
-                             .dry_run = app->flags.dry_run };
-        workers_run(&pull, app->chosen, &summary);
-        say_summary(app, &summary);
+        run_once(app, store, app->chosen, run_deadline(app, began), &summary);
         code = summary.exit_code;
         store->close(store);
     }

@@ -1,13 +1,16 @@
 /* status.c -- `otlpull status`: what the state says of each source. It makes no call and takes no
- * lock: documents are replaced as a whole, so what is read is always one that was complete. */
+ * lock: documents are replaced as a whole, so what is read is always one that was complete. With
+ * --stats the platform is asked too, for its own counts. */
 #include "app.h"
 #include "base/jread.h"
 #include "base/timefmt.h"
 #include "dead_letter.h"
 #include "limiter.h"
+#include "net/http.h"
 #include "pull.h"
 #include "state/state.h"
 #include "state/store.h"
+#include "stats.h"
 #include "window.h"
 
 #define OUTPUT_MAX ((size_t)16 << 20)
@@ -19,6 +22,8 @@ struct figures {
     int64_t lag_ns, backlog_ns;
     int budget_left;
     uint64_t dead_letter_bytes;
+    bool asked;        /* the platform was, for its counts */
+    struct buf counts; /* one JSON object; empty: it has none, or did not tell */
 };
 
 static int read_figures(struct app *app, struct store *store, const struct source_config *source,
@@ -26,7 +31,7 @@ static int read_figures(struct app *app, struct store *store, const struct sourc
 {
     struct store_version version;
     int64_t now = clock_unix_ns(&app->clk);
-    *out = (struct figures){ .source = source, .state = SOURCE_STATE_INIT };
+    out->source = source;
     if (limiter_left(store, &app->clk, source->budget_key, source->rate.calls,
                      source->rate.period_ns, &out->budget_left, err) ||
         state_load(store, source->stream.name, &out->state, &version, err) ||
@@ -89,6 +94,8 @@ static void write_text(const struct figures *f, struct buf *out)
     for (size_t i = 0; i < st->gap_count; i++)
         buf_printf(out, "  gap         %s to %s: no longer at the platform when we came\n",
                    time_text(st->gaps[i].from_unix_ns, a), time_text(st->gaps[i].to_unix_ns, b));
+    if (f->asked)
+        stats_write_text(buf_bytes(&f->counts), out);
 }
 
 static void json_time(struct buf *out, const char *key, int64_t unix_ns)
@@ -141,35 +148,68 @@ static void write_json(const struct figures *f, struct buf *out)
         json_time(out, "to", st->gaps[i].to_unix_ns);
         buf_append_char(out, '}');
     }
-    buf_append_text(out, "]}");
+    buf_append_char(out, ']');
+    if (f->asked)
+        buf_printf(out, ",\"platform\":%s", f->counts.len ? buf_text(&f->counts) : "null");
+    buf_append_char(out, '}');
 }
 
-int status_command(struct app *app)
+/* Append one source, if it can be read; its counts first, as they are a call of its budget. Returns
+ * an exit code. */
+static int show(struct app *app, struct store *store, const struct source_config *source,
+                struct buf *out)
 {
-    struct store *store = store_open_for_reading(app->config.state_path, &app->clk);
-    struct buf text = BUF_INIT(OUTPUT_MAX);
-    bool json = app->flags.json, any = false;
+    struct figures f = { .state = SOURCE_STATE_INIT, .counts = BUF_INIT(OUTPUT_MAX) };
+    struct error err = { 0 }, second = { 0 };
     int code = 0;
-    if (json)
+    if (app->flags.stats && stats_ask(app, store, source, &f.counts, &err))
+        code = app_fail(app, &err);
+    else
+        f.asked = app->flags.stats;
+    if (read_figures(app, store, source, &f, &second)) {
+        code = error_worse_exit_code(code, app_fail(app, &second));
+    } else {
+        if (app->flags.json)
+            buf_append_text(out, buf_text(out)[out->len - 1] == '[' ? "" : ",");
+        else if (out->len > 0)
+            buf_append_char(out, '\n');
+        (app->flags.json ? write_json : write_text)(&f, out);
+    }
+    state_release(&f.state);
+    buf_release(&f.counts);
+    return code;
+}
+
+static int show_all(struct app *app, struct store *store)
+{
+    struct buf text = BUF_INIT(OUTPUT_MAX);
+    int code = 0;
+    if (app->flags.json)
         buf_append_text(&text, "{\"sources\":[");
     for (size_t i = 0; i < app->config.source_count; i++) {
-        struct error err = { 0 };
-        struct figures figures;
-        if (!app->chosen[i])
-            continue;
-        if (read_figures(app, store, &app->config.sources[i], &figures, &err)) {
-            code = error_worse_exit_code(code, app_fail(app, &err));
-        } else {
-            buf_append_text(&text, !any ? "" : json ? "," : "\n");
-            (json ? write_json : write_text)(&figures, &text);
-            any = true;
-        }
-        state_release(&figures.state);
+        if (app->chosen[i])
+            code = error_worse_exit_code(code, show(app, store, &app->config.sources[i], &text));
     }
-    if (json)
+    if (app->flags.json)
         buf_append_text(&text, "]}\n");
-    store->close(store);
     code = error_worse_exit_code(code, app_print(app, &text));
     buf_release(&text);
+    return code;
+}
+
+/* A call is noted in the store, which must be there then. */
+int status_command(struct app *app)
+{
+    struct error err = { 0 };
+    const char *path = app->config.state_path;
+    if (app->flags.stats && http_global_init(&err))
+        return app_fail(app, &err);
+    struct store *store = app->flags.stats ? store_open(path, &app->clk, &err)
+                                           : store_open_for_reading(path, &app->clk);
+    int code = store ? show_all(app, store) : app_fail(app, &err);
+    if (store)
+        store->close(store);
+    if (app->flags.stats)
+        http_global_release();
     return code;
 }

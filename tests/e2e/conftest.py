@@ -14,6 +14,7 @@ from collections import Counter
 
 import pytest
 import simulator
+from aws_double import aws_double
 from simulator import APP, ENVIRONMENT
 
 BUILD = simulator.ROOT / os.environ.get("BUILD", "build")
@@ -142,10 +143,10 @@ class Pull:
         text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in whole.items())
         self.path.write_text(text)
 
-    def start(self, *args, env=None, out=subprocess.PIPE, **options):
+    def start(self, *args, env=None, out=subprocess.PIPE, program=BUILD / "otlpull", **options):
         """One that runs; end it with finish()."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "FORGE_", "OTLPULL_"))}
-        process = subprocess.Popen([*simulator.BOUND, *CHECKED, BUILD / "otlpull", *map(str, args)], stdin=subprocess.DEVNULL,
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "FORGE_", "OTLPULL_", "AWS_"))}
+        process = subprocess.Popen([*simulator.BOUND, *CHECKED, program, *map(str, args)], stdin=subprocess.DEVNULL,
                                    stdout=out, stderr=subprocess.PIPE, cwd=self.folder,
                                    env={**clean, **(env or {})}, **options)
         process.began = time.monotonic()
@@ -195,6 +196,34 @@ class Pull:
         result = self.run()
         self.sim.whole()
         return result
+
+
+@pytest.fixture
+def aws():
+    """AWS's services on loopback."""
+    with aws_double() as double:
+        yield double
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """An authority of our own, and what it signed: a server on loopback, a client."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test authority",
+            "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=another authority",
+            "-keyout", "other.key", "-out", "other.pem")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    for name in ["server", "client"]:
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "2", "-extfile", "names", "-out", f"{name}.pem")
+    return folder
 
 
 @pytest.fixture

@@ -2,29 +2,8 @@
 
 import contextlib
 import ssl
-import subprocess
 
-import pytest
 from stub import stub
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """An authority of our own, and what it signed: a server on loopback, a client."""
-    folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*args):
-        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=60)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test authority",
-            "-keyout", "ca.key", "-out", "ca.pem")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
-    for name in ["server", "client"]:
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
-                "-out", f"{name}.csr")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "2", "-extfile", "names", "-out", f"{name}.pem")
-    return folder
 
 
 @contextlib.contextmanager
@@ -55,6 +34,17 @@ def test_platform(setup, certificates):
         pull.run()
         pull.source["tls"] = {"ca_file": str(certificates / "nowhere.pem")}
         pull.run(code=78).says("tls.ca_file")
+
+
+def test_platform_by_ssl_cert_file(setup, certificates):
+    """The bundle that OpenSSL's own variable names, where the configuration names none."""
+    sim, pull = setup("--records", 10)
+    ours = {"SSL_CERT_FILE": str(certificates / "ca.pem")}
+    with server(certificates, EMPTY) as pull.source["endpoint"]:
+        pull.run(env=ours)
+        pull.run(env={"SSL_CERT_FILE": str(certificates / "nowhere.pem")}, code=75).says("tls.ca_file")
+        pull.source["tls"] = {"ca_file": str(certificates / "other.pem")}
+        pull.run(env=ours, code=75).says("tls.ca_file")  # what it names goes first
 
 
 def test_collector(setup, certificates):
