@@ -12,13 +12,13 @@ export ASAN_OPTIONS=detect_leaks=1:exitcode=99
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99
 
 program_limit=120 # seconds, for one unit program or corpus
-e2e_limit=1200
-model_seeds=3000
+e2e_limit=2400
+model_seeds=6000 # of each platform a fifth
 under=()
 if [ -n "$VALGRIND" ]; then
     under=(valgrind --error-exitcode=99 --leak-check=full -q)
     program_limit=600
-    e2e_limit=3000
+    e2e_limit=6000
     model_seeds=100
 fi
 
@@ -92,7 +92,7 @@ limited "$program_limit" "${under[@]}" "$BUILD/model" --seeds "$model_seeds" || 
 tail -n 1 "$output"
 count "model worlds" "$code" "$(sum 's/^[0-9]+ seeds, 0 failed;.*/1/p')" 0
 code=0
-limited "$program_limit" "${under[@]}" "$BUILD/model" --seeds $((model_seeds / 3)) --with wall-jumps,slow-edge || code=$?
+limited "$program_limit" "${under[@]}" "$BUILD/model" --seeds $((model_seeds / 6)) --with wall-jumps,slow-edge || code=$?
 tail -n 1 "$output"
 count "model worlds with clocks that are set" "$code" "$(sum 's/^[0-9]+ seeds, 0 failed;.*/1/p')" 0
 

@@ -64,31 +64,46 @@ static bool in_gap(const struct source_state *st, int64_t t)
     return false;
 }
 
-void book_check_gaps(struct world *w, const struct origin *o)
+void book_check_gaps(struct world *w, struct origin *o)
 {
     struct source_state st = SOURCE_STATE_INIT;
-    int64_t edge = world_unix_ns(w) - w->platform->retention_ns + MINUTE;
+    int64_t now = world_unix_ns(w), kept = w->platform->retention_ns;
+    bool may = shelf_has_lost(o, now) || (w->platform->by_time && o->manner.crowded);
     if (!read_state(w, o, &st))
         return;
     for (size_t i = 0; i < st.gap_count; i++) {
-        if (w->platform->retention_ns == 0 || st.gaps[i].to_unix_ns > edge)
+        if (w->platform->doubted_ns && st.gaps[i].from_unix_ns < now - w->platform->doubted_ns)
+            continue;
+        if (!may && (kept == 0 || st.gaps[i].to_unix_ns > now - kept + MINUTE))
             world_fail(w, "%s: gave up a span that the platform has", o->name);
     }
     state_release(&st);
 }
 
-/* Which records must have arrived. One that was to be seen late by more than lag and overlap need
- * not: no reading that is promised meets it. */
-static void reckon_owed(struct world *w, const struct origin *o)
+/* Whether it must have arrived. One that was to be seen late by more than lag and overlap need not,
+ * where it is asked for by time: no reading that is promised meets it. Nor need one that was gone
+ * before a run could have it. What a state gives up is an excuse only where
+ * history is so long that some has come to its end. */
+static bool is_owed(struct origin *o, const struct source_state *st, const struct record *r)
+{
+    const struct world *w = o->w;
+    int64_t t = o->manner.by_arrival ? r->seen_unix_ns : r->time_unix_ns;
+    int64_t late_ns = r->seen_unix_ns - r->time_unix_ns;
+    bool in_time = o->manner.by_arrival || o->manner.by_id ||
+                   late_ns <= w->plan.overlap_ns + w->plan.lag_ns;
+    bool gone = shelf_is_gone(o, r, world_unix_ns(w)) || (w->plan.days && in_gap(st, t));
+    bool kept = r->owed_early || !gone;
+    return o->begun && t >= o->begin_unix_ns && in_time && kept && !r->hidden &&
+           !w->contents[r->content].foreign && !shelf_is_crowded(o, r);
+}
+
+static void reckon_owed(struct world *w, struct origin *o)
 {
     struct source_state st = SOURCE_STATE_INIT;
     bool known = read_state(w, o, &st);
     for (size_t i = 0; i < o->record_count; i++) {
         const struct record *r = &o->records[i];
-        int64_t t = o->manner.by_arrival ? r->seen_unix_ns : r->time_unix_ns;
-        bool in_time = o->manner.by_arrival ||
-                       r->seen_unix_ns - r->time_unix_ns <= w->plan.overlap_ns + w->plan.lag_ns;
-        if (known && o->begun && t >= o->begin_unix_ns && in_time && !in_gap(&st, t))
+        if (known && is_owed(o, &st, r))
             w->contents[r->content].owed++;
     }
     if (known)

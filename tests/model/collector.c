@@ -44,7 +44,7 @@ void collector_find(struct world *w, struct bytes text, struct taken *out)
         if (out->origin && c->origin != out->origin)
             world_fail(w, "a request with records of two sources");
         out->origin = c->origin;
-        if (!w->plan.normalize &&
+        if (!w->plan.normalize && w->platform->verbatim &&
             ((size_t)(at - text.data) < c->mark_at || (size_t)(end - at) < c->len - c->mark_at ||
              memcmp(at - c->mark_at, c->text, c->len) != 0))
             world_fail(w, "record %zu is not as the platform sent it", number);
@@ -118,6 +118,31 @@ static void check_body(struct world *w, struct bytes body)
         world_fail(w, "a request whose body is not JSON");
 }
 
+/* Each record stands under a resource of its own instance. */
+static void check_resources(struct world *w, struct bytes body, const struct taken *taken)
+{
+    static const char resource[] = "\"resource\":{", scopes[] = "\"scopeLogs\"";
+    const char *at = body.data, *end = body.data + body.len, *from = NULL, *to = NULL;
+    for (size_t i = 0; i < taken->count; i++) {
+        const struct content *c = &w->contents[taken->contents[i]];
+        char mark[24], instance[64], attribute[128];
+        snprintf(mark, sizeof(mark), "~%u~", taken->contents[i]);
+        w->platform->name_instance(c, instance);
+        int len = snprintf(attribute, sizeof(attribute),
+                           "\"service.instance.id\",\"value\":{\"stringValue\":\"%s\"}", instance);
+        const char *here = memmem(at, (size_t)(end - at), mark, strlen(mark));
+        const char *next = at;
+        while (here && (next = memmem(next, (size_t)(here - next), resource, strlen(resource)))) {
+            from = next++;
+            to = memmem(from, (size_t)(here - from), scopes, strlen(scopes));
+        }
+        if (!here || !from || !to || !memmem(from, (size_t)(to - from), attribute, (size_t)len))
+            world_fail(w, "record %u is under the resource of another instance than %s",
+                       taken->contents[i], instance);
+        at = here ? here + 1 : at;
+    }
+}
+
 void collector_answer(struct process *p, const struct request *request, struct reply *out,
                       struct taken *taken)
 {
@@ -126,6 +151,8 @@ void collector_answer(struct process *p, const struct request *request, struct r
     w->totals.posts++;
     if (w->totals.posts % 16 == 1)
         check_body(w, request->body);
+    if (w->platform->name_instance)
+        check_resources(w, request->body, taken);
     if (taken->count == 0 || taken->count > w->config.exporter.max_batch_records ||
         (taken->count > 1 && request->body.len > w->config.exporter.max_batch_bytes))
         world_fail(w, "a request with %zu records in %zu bytes", taken->count, request->body.len);

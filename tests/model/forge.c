@@ -2,9 +2,6 @@
  * cursor. */
 #include "tests/model/model.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/timefmt.h"
 
 #define ENDPOINT "https://forge.test"
@@ -18,11 +15,11 @@ static void forge_configure(const struct origin *o, struct buf *yaml)
                o->app, o->environment);
 }
 
-static void forge_write_record(const struct origin *o, int64_t time_unix_ns, const char *mark,
+static void forge_write_record(const struct content *c, int64_t time_unix_ns, const char *mark,
                                const char *padding, struct rng *chance, struct buf *out)
 {
     static const char *const levels[] = { "INFO", "ERROR", "DEBUG" };
-    (void)o;
+    (void)c;
     buf_printf(out, "{\"timeUnixNano\":\"%lld\",", (long long)time_unix_ns);
     buf_printf(out, "\"severityNumber\":%d,\"severityText\":\"%s\",",
                (int)RNG_PICK(chance, 9, 20, 30), levels[rng_below(chance, COUNT(levels))]);
@@ -36,35 +33,9 @@ static void forge_write_record(const struct origin *o, int64_t time_unix_ns, con
     buf_append_char(out, '}');
 }
 
-static int digit_of(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
-static void unescape(const char *at, size_t len, struct buf *out)
-{
-    for (size_t i = 0; i < len; i++) {
-        char c = at[i];
-        if (c == '%' && i + 2 < len) {
-            c = (char)(digit_of(at[i + 1]) * 16 + digit_of(at[i + 2]));
-            i += 2;
-        }
-        buf_append_char(out, c);
-    }
-}
-
-static void read_parameter(const char *at, size_t len, struct buf *value, struct world *w,
+static void read_parameter(struct bytes name, struct bytes text, struct world *w,
                            struct question *out)
 {
-    const char *equals = memchr(at, '=', len);
-    size_t key = equals ? (size_t)(equals - at) : len;
-    struct bytes name = { at, key };
-    size_t before = value->len;
-    if (equals)
-        unescape(equals + 1, len - key - 1, value);
-    struct bytes text = { value->data + before, value->len - before };
     if (bytes_is(name, "startDate")) {
         if (!timefmt_parse_rfc3339(text, &out->start_unix_ns) || text.len != 24)
             out->wrong = "startDate";
@@ -86,17 +57,12 @@ static void read_parameter(const char *at, size_t len, struct buf *value, struct
 static void forge_read_request(struct world *w, const struct request *r, struct buf *room,
                                struct question *out)
 {
-    const char *at = buf_text(&r->url), *query = strchr(at, '?');
-    if (strncmp(at, PATH, strlen(PATH)) != 0 || !query || !r->username || !r->password)
+    const char *query;
+    struct bytes app, name, value;
+    if (!query_path(r, PATH, &app, &query) || !r->username || !r->password)
         return;
-    buf_reserve(room, r->url.len); /* texts point into it */
-    const char *part = query + 1;
-    while (*part) {
-        size_t len = strcspn(part, "&");
-        read_parameter(part, len, room, w, out);
-        part += len + (part[len] == '&');
-    }
-    struct bytes app = { at + strlen(PATH), (size_t)(query - at) - strlen(PATH) };
+    while (query_next(&query, room, &name, &value))
+        read_parameter(name, value, w, out);
     if (out->origin && !bytes_is(app, out->origin->app))
         out->wrong = "environment of another app";
     if (!out->wrong && (out->end_unix_ns <= out->start_unix_ns ||
@@ -128,6 +94,8 @@ const struct platform platform_forge = {
     .type = "forge",
     .retention_ns = 14 * DAY,
     .span_ns = HOUR,
+    .refuses_old = true,
+    .verbatim = true,
     .configure = forge_configure,
     .write_record = forge_write_record,
     .read_request = forge_read_request,

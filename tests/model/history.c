@@ -14,7 +14,8 @@ struct scene {
     char padding[PADDING_MAX + 1];
 };
 
-static uint32_t add_content(struct scene *s, struct origin *o, int64_t time_unix_ns)
+static uint32_t add_content(struct scene *s, struct origin *o, int64_t time_unix_ns, bool sentinel,
+                            bool follows)
 {
     struct world *w = s->w;
     char mark[24];
@@ -23,12 +24,15 @@ static uint32_t add_content(struct scene *s, struct origin *o, int64_t time_unix
         w->contents = xreallocarray(w->contents, w->content_capacity, sizeof(*w->contents));
     }
     struct content *c = &w->contents[w->content_count];
-    *c = (struct content){ .origin = o };
+    *c = (struct content){ .origin = o,
+                           .foreign = o->filtered && !sentinel && rng_percent(s->r, 30) };
+    c->follows = follows;
+    c->instance = o->filtered ? c->foreign : (unsigned)rng_below(s->r, o->instances);
     snprintf(mark, sizeof(mark), "~%zu~", w->content_count);
     size_t len = rng_below(s->r, rng_percent(s->r, 95) ? 40 : PADDING_MAX);
     s->padding[len] = '\0';
     buf_reset(&w->scratch);
-    w->platform->write_record(o, time_unix_ns, mark, s->padding, s->r, &w->scratch);
+    w->platform->write_record(c, time_unix_ns, mark, s->padding, s->r, &w->scratch);
     s->padding[len] = 'x';
     c->text = xstrndup(buf_text(&w->scratch), w->scratch.len);
     c->len = w->scratch.len;
@@ -61,7 +65,7 @@ static int64_t time_of(struct scene *s)
         t = s->cluster_unix_ns[rng_below(r, COUNT(s->cluster_unix_ns))] +
             rng_between(r, -3, 3) * NS_PER_MS;
     t -= t % NS_PER_MS;
-    if (rng_percent(r, s->w->plan.submilli))
+    if (rng_percent(r, s->w->plan.submilli) && s->w->platform->unit_ns < NS_PER_MS)
         t += rng_between(r, 0, NS_PER_MS - 1);
     return t;
 }
@@ -81,27 +85,32 @@ static int64_t lateness(struct scene *s)
 static size_t add_records(struct scene *s, struct origin *o, size_t room)
 {
     int64_t time_unix_ns = time_of(s);
-    uint32_t content = add_content(s, o, time_unix_ns);
+    uint32_t content = add_content(s, o, time_unix_ns, false, false);
     size_t copies = rng_percent(s->r, s->w->plan.twins) ? 2 + rng_below(s->r, 3) : 1;
-    bool any = !o->manner.by_arrival || s->w->settings->with & WITH_TWINS_APART;
+    bool forgets = (o->manner.ring > 0 && !o->manner.by_id) || o->manner.twins_together;
+    bool any = (!o->manner.by_arrival && !forgets) || s->w->settings->with & WITH_TWINS_APART;
     int64_t late = lateness(s), most = s->w->plan.overlap_ns + s->w->plan.lag_ns;
+    int64_t first_ns = s->w->wall_ns + s->w->plan.runs[0].start_mono_ns;
+    bool prompt = o->manner.prompt_at_first && time_unix_ns < first_ns;
     int64_t reach = s->w->plan.window_ns / 4 * 3;
     bool at_edges = s->w->plan.edges > 0;
-    copies = copies < room ? copies : room;
+    copies = o->manner.no_twins ? 1 : copies < room ? copies : room;
     for (size_t i = 0; i < copies; i++) {
         int64_t other = lateness(s);
         /* Where it filters by arrival, twins that arrive further apart than a window can reach back
-         * are taken for one, and so are some of the very millisecond in which a window begins. */
-        if (i > 0 && (any || (late <= most && other <= most && most <= reach && !at_edges)))
+         * are taken for one, and so are some of the very millisecond in which a window begins; and
+         * so is one that comes when its twin is gone, or tells how far an answer reaches. */
+        if (i > 0 && !forgets &&
+            (any || (late <= most && other <= most && most <= reach && !at_edges)))
             late = other;
         o->records[o->record_count++] = (struct record){
             .content = content,
             .time_unix_ns = time_unix_ns,
-            .seen_unix_ns = time_unix_ns + late,
+            .seen_unix_ns = time_unix_ns + (prompt ? 0 : late),
             .rank = rng_next(s->r),
         };
     }
-    s->w->contents[content].copies = (int64_t)copies;
+    s->w->contents[content].copies = s->w->contents[content].foreign ? 0 : (int64_t)copies;
     return copies;
 }
 
@@ -141,11 +150,24 @@ static void rank(struct origin *o)
     free(all);
 }
 
+/* One more line of what the last record tells. */
+static void add_follower(struct scene *s, struct origin *o)
+{
+    struct record *r = &o->records[o->record_count];
+    uint32_t content = add_content(s, o, r[-1].time_unix_ns, false, true);
+    *r = r[-1];
+    r->content = content;
+    r->rank++;
+    s->w->contents[content].instance = s->w->contents[r[-1].content].instance;
+    s->w->contents[content].copies = 1;
+    o->record_count++;
+}
+
 /* After all runs that were planned: a record that nobody refuses, so that what the collector
  * refuses is known to be the records' fault. */
 static void add_sentinel(struct scene *s, struct origin *o)
 {
-    uint32_t content = add_content(s, o, s->to_unix_ns);
+    uint32_t content = add_content(s, o, s->to_unix_ns, true, false);
     o->records[o->record_count++] = (struct record){ .content = content,
                                                      .time_unix_ns = s->to_unix_ns,
                                                      .seen_unix_ns = s->to_unix_ns };
@@ -160,7 +182,7 @@ static void poison(struct world *w, struct rng *r)
         struct content *c = &w->contents[rng_below(r, w->content_count)];
         const struct origin *o = c->origin;
         bool sentinel = &w->contents[o->records[o->record_count - 1].content] == c;
-        if (c->poison || sentinel || c->copies > left)
+        if (c->poison || c->foreign || sentinel || c->copies > left)
             continue;
         c->poison = true;
         left -= c->copies;
@@ -175,20 +197,25 @@ void history_make(struct world *w, struct rng *r)
     int64_t first = w->wall_ns + p->runs[0].start_mono_ns;
     s.from_unix_ns = first - p->lookback_ns - rng_between(r, 0, p->lookback_ns / 4);
     s.to_unix_ns = w->wall_ns + p->runs[p->run_count - 1].start_mono_ns + MINUTE;
+    s.to_unix_ns -= s.to_unix_ns % NS_PER_MS;
     for (size_t i = 0; i < p->source_count; i++) {
         struct origin *o = &w->origins[i];
         size_t count = (size_t)p->records / p->source_count;
         o->records = xcalloc(count + 1, sizeof(*o->records));
         for (size_t k = 0; k < COUNT(s.cluster_unix_ns); k++)
             s.cluster_unix_ns[k] = rng_between(r, s.from_unix_ns, s.to_unix_ns);
-        while (o->record_count < count)
-            add_records(&s, o, count - o->record_count);
+        while (o->record_count < count) {
+            size_t copies = add_records(&s, o, count - o->record_count);
+            if (o->manner.follows && copies == 1 && o->record_count < count && rng_percent(r, 30))
+                add_follower(&s, o);
+        }
         int64_t last = s.to_unix_ns;
         s.to_unix_ns += 5 * MINUTE; /* behind all others */
         add_sentinel(&s, o);
         s.to_unix_ns = last;
         qsort(o->records, o->record_count, sizeof(*o->records), by_time);
         rank(o);
+        shelf_make(o);
         w->totals.records += (int64_t)o->record_count;
     }
     poison(w, r);

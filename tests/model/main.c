@@ -20,16 +20,15 @@
 
 static const char usage[] =
     "usage: model [--seeds N] [--from SEED] [--seconds S] [--jobs J] [--verbose]\n"
-    "             [--with NAME,...] [--break NAME] [--self-test]\n"
-    "Plays N worlds (1000), from SEED (1) on, or for S seconds; J at once (as many as there are\n"
-    "cores). --with brings in worlds of clocks that are set between the runs (wall-jumps) and of\n"
-    "waits at the far edge (slow-edge); and what is not wholly kept: clocks that are set within a "
-    "run\n"
-    "(jumps-within, beside wall-jumps), twins far apart (twins-apart). --break lets the harness do "
-    "something wrong, "
-    "which\n"
-    "must be found: lose, twice, forget-put, limit, stuck; --self-test does so with each, and "
-    "plays\n"
+    "             [--platform NAME] [--with NAME,...] [--break NAME] [--self-test]\n"
+    "Plays N worlds (1000), from SEED (1) on, or for S seconds; J at once (as many as there\n"
+    "are cores); on the platform that the seed picks, or on one by its type's name.\n"
+    "--with brings in worlds of clocks that are set between the runs (wall-jumps) and of\n"
+    "waits at the far edge (slow-edge); and what is not wholly kept: clocks that are set\n"
+    "within a run (jumps-within, beside wall-jumps), twins far apart (twins-apart), cursors\n"
+    "of which the last shows nothing new (snapshots).\n"
+    "--break lets the harness do something wrong, which must be found: lose, twice,\n"
+    "forget-put, limit, stuck; --self-test does so with each, on each platform, and plays\n"
     "seeds twice.\n";
 
 static const char *const breakages[] = {
@@ -37,7 +36,8 @@ static const char *const breakages[] = {
     [BREAK_LIMIT] = "limit", [BREAK_STUCK] = "stuck",
 };
 
-static const char *const withs[] = { "twins-apart", "wall-jumps", "slow-edge", "jumps-within" };
+static const char *const withs[] = { "twins-apart", "wall-jumps", "slow-edge", "jumps-within",
+                                     "snapshots" };
 
 struct options {
     struct settings settings;
@@ -54,6 +54,18 @@ struct report {
     uint64_t seed; /* being played */
     bool done;
 };
+
+static const struct platform *const platforms[] = { &platform_forge, &platform_nodion,
+                                                    &platform_fly, &platform_scalingo,
+                                                    &platform_hoody };
+
+/* Those that the program has. */
+static const struct platform *platform_of(uint64_t seed)
+{
+    struct rng r = rng_of(seed, 5);
+    const struct platform *p = platforms[rng_below(&r, COUNT(platforms))];
+    return source_named(p->type) ? p : platforms[0];
+}
 
 static void add_totals(struct totals *sum, const struct totals *t)
 {
@@ -75,7 +87,7 @@ static bool play(const struct settings *settings, struct tasks *tasks, uint64_t 
     struct world *w = xcalloc(1, sizeof(*w));
     w->seed = seed;
     w->settings = settings;
-    w->platform = &platform_forge;
+    w->platform = settings->platform ? settings->platform : platform_of(seed);
     w->tasks = tasks;
     world_play(w);
     bool failed = w->failed;
@@ -90,12 +102,15 @@ static bool play(const struct settings *settings, struct tasks *tasks, uint64_t 
 
 static void show(const struct options *o, uint64_t seed, const char *why)
 {
-    char with[64] = "";
+    char with[128] = "";
     for (size_t i = 0; i < COUNT(withs); i++) {
         if (o->settings.with & 1U << i)
             snprintf(with + strlen(with), sizeof(with) - strlen(with), "%s%s",
                      with[0] ? "," : " --with ", withs[i]);
     }
+    if (o->settings.platform)
+        snprintf(with + strlen(with), sizeof(with) - strlen(with), " --platform %s",
+                 o->settings.platform->type);
     printf("seed %llu FAILED: %s\n  replay: %s --from %llu --seeds 1 --verbose%s%s%s\n",
            (unsigned long long)seed, why, o->program, (unsigned long long)seed, with,
            o->settings.breakage ? " --break " : "",
@@ -204,13 +219,17 @@ static int self_test(const struct options *o)
     char why[WHY_BYTES];
     uint64_t first, second;
     int passed = 0, failed = 0;
-    for (enum breakage b = BREAK_LOSE; b <= BREAK_STUCK; b++) {
-        struct settings settings = o->settings;
-        settings.breakage = b;
-        uint64_t seeds = find(settings, tasks, o->from);
-        printf("%s %s: found in %llu seeds\n", seeds ? "ok    " : "FAILED", breakages[b],
-               (unsigned long long)seeds);
-        *(seeds ? &passed : &failed) += 1;
+    for (size_t p = 0; p < COUNT(platforms); p++) {
+        for (enum breakage b = BREAK_LOSE; b <= BREAK_STUCK && source_named(platforms[p]->type);
+             b++) {
+            struct settings settings = o->settings;
+            settings.breakage = b;
+            settings.platform = platforms[p];
+            uint64_t seeds = find(settings, tasks, o->from);
+            printf("%s %s, %s: found in %llu seeds\n", seeds ? "ok    " : "FAILED",
+                   platforms[p]->type, breakages[b], (unsigned long long)seeds);
+            *(seeds ? &passed : &failed) += 1;
+        }
     }
     bool same = true;
     for (uint64_t seed = o->from; seed < o->from + 20; seed++) {
@@ -248,18 +267,23 @@ static bool parse_break(const char *text, enum breakage *out)
     return *out != BREAK_NONE;
 }
 
+static bool parse_platform(const char *text, const struct platform **out)
+{
+    for (size_t i = 0; i < COUNT(platforms); i++) {
+        if (strcmp(text, platforms[i]->type) == 0)
+            *out = platforms[i];
+    }
+    return *out != NULL;
+}
+
 static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        { "seeds", required_argument, NULL, 'n' },
-        { "from", required_argument, NULL, 'f' },
-        { "seconds", required_argument, NULL, 's' },
-        { "jobs", required_argument, NULL, 'j' },
-        { "verbose", no_argument, NULL, 'v' },
-        { "with", required_argument, NULL, 'w' },
-        { "break", required_argument, NULL, 'b' },
-        { "self-test", no_argument, NULL, 't' },
-        { NULL, 0, NULL, 0 },
+        { "seeds", required_argument, NULL, 'n' },   { "from", required_argument, NULL, 'f' },
+        { "seconds", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
+        { "verbose", no_argument, NULL, 'v' },       { "with", required_argument, NULL, 'w' },
+        { "break", required_argument, NULL, 'b' },   { "platform", required_argument, NULL, 'p' },
+        { "self-test", no_argument, NULL, 't' },     { NULL, 0, NULL, 0 },
     };
     bool ok = true, counted = false;
     int c;
@@ -281,6 +305,7 @@ static bool parse(int argc, char **argv, struct options *o)
         else
             ok = c == 'w'   ? parse_with(text, &o->settings.with)
                  : c == 'b' ? parse_break(text, &o->settings.breakage)
+                 : c == 'p' ? parse_platform(text, &o->settings.platform)
                             : false;
         ok = ok && (!at || !*at);
         counted = counted || c == 'n';

@@ -2,15 +2,19 @@
  * from workers_run() down, and a book on what must come of it. All that happens in a world follows
  * from its seed.
  *
- *   plan.c       seed → how this world is: settings, behaviours, runs, faults; as a configuration
- * too history.c    seed → the records that there are, and when they can be seen platform.c   what
- * every platform does: pick records, cut pages, count calls, fail forge.c ...  one platform's own:
- * how its records look, how it is asked, how it answers collector.c  what the other side does, and
- * which records it was given store.c      documents, locks, journals process.c    one run: its
- * clock, its signal, its death wire.c       src/net/http.h over all this book.c       delivered =
- * owed, and nothing twice but what may be world.c      a world from its beginning to its verdict
- *   tasks.c      threads and time
- */
+ * - plan.c: seed → how this world is: settings, behaviours, runs, faults; as a configuration too
+ * - history.c: seed → the records that there are, and when they can be seen
+ * - shelf.c: which of them a platform has at a moment
+ * - platform.c: what every platform does: count calls, fail; and pages by cursor
+ * - forge.c, nodion.c, ...: one's own: how its records look, how it is asked, how it answers
+ * - query.c: a request's URL and credentials, read
+ * - collector.c: what the other side does, and which records it was given
+ * - store.c: documents, locks, journals
+ * - process.c: one run: its clock, its signal, its death
+ * - wire.c: src/net/http.h over all this
+ * - book.c: delivered = owed, and nothing twice but what may be
+ * - world.c: a world from its beginning to its verdict
+ * - tasks.c: threads and time */
 #ifndef OTLPULL_TESTS_MODEL_MODEL_H
 #define OTLPULL_TESTS_MODEL_MODEL_H
 
@@ -37,7 +41,13 @@
 #define WHY_BYTES   1024
 
 /* Behaviours that are known not to be met yet: in a world only where they are asked for. */
-enum { WITH_TWINS_APART = 1, WITH_WALL_JUMPS = 2, WITH_SLOW_EDGE = 4, WITH_JUMPS_WITHIN = 8 };
+enum {
+    WITH_TWINS_APART = 1,
+    WITH_WALL_JUMPS = 2,
+    WITH_SLOW_EDGE = 4,
+    WITH_JUMPS_WITHIN = 8,
+    WITH_SNAPSHOTS = 16
+};
 
 /* What the harness does wrong on purpose, to show that it would be found. */
 enum breakage { BREAK_NONE, BREAK_LOSE, BREAK_TWICE, BREAK_FORGET_PUT, BREAK_LIMIT, BREAK_STUCK };
@@ -53,7 +63,10 @@ struct content {
     struct origin *origin;
     char *text; /* as the platform writes it */
     size_t len;
-    size_t mark_at; /* where in it "~NUMBER~" stands */
+    size_t mark_at;    /* where in it "~NUMBER~" stands */
+    unsigned instance; /* of those that the origin has, on platforms that tell them apart */
+    bool foreign;      /* not asked for: the filters say so */
+    bool follows;      /* says no time: that is the one's which arrived right before it */
     bool poison;
     int64_t copies, owed; /* that there are; that must arrive */
     /* What came of them. */
@@ -64,7 +77,10 @@ struct content {
 struct record {
     uint32_t content;
     int64_t time_unix_ns, seen_unix_ns;
-    uint64_t rank; /* where it stands in the order of answers */
+    uint64_t rank;   /* where it stands in the order of answers */
+    uint32_t nth;    /* so many arrived before */
+    bool owed_early; /* it was there throughout a run in which nothing went wrong */
+    bool hidden;     /* its platform's own fault hides it from whoever keeps to the documents */
 };
 
 /* How an API answers. */
@@ -80,6 +96,24 @@ struct manner {
     int64_t cursor_ttl_ns; /* 0: for ever */
     int cursor_fails;      /* permille */
     int expired_status;
+    /* Of platforms other than Forge. */
+    int shape;            /* which of the forms that its answers come in */
+    bool keeps_newest;    /* of what is too much for an answer, it cuts the oldest */
+    bool fickle;          /* what is of one time comes in another order each time */
+    bool whole_ties;      /* what is of one time is never cut apart */
+    bool crowded;         /* more may be of one time than a page holds */
+    bool ignores_filters; /* and gives what was not asked for */
+    size_t ring;          /* so many it has, the newest; 0: all */
+    bool rolls;           /* the ring is emptied at once where it is full */
+    int rolls_early;      /* so many in 1000 times right after an answer: permille */
+    bool archived;        /* what the ring has no more can be had elsewhere */
+    bool by_id;           /* asked for by id, in the order of arrival */
+    bool follows;         /* some records are without a time, and follow one that has it */
+    bool twins_together;  /* what is the same arrives at once: it goes on by what it knows */
+    bool no_twins;        /* nor is there any: what it knows are single records */
+    bool prompt_at_first; /* what came before the first run came in time */
+    int64_t session_ns;   /* how long what it gives to begin with is good for */
+    int64_t rebuilt_ns;   /* when it lost all, and began to count anew; 0: never */
 };
 
 struct cursor_given {
@@ -87,16 +121,33 @@ struct cursor_given {
     size_t place;
 };
 
+/* What a platform gave to begin with: tokens, URLs; named by their number. */
+#define KEYS_MAX 64
+struct key_given {
+    int64_t at_mono_ns;
+    int kind;
+};
+
 /* A platform's side of one configured source. */
 struct origin {
     struct world *w;
     size_t index;
-    char name[32], app[32], environment[32];
+    char name[32], app[40], environment[32], token[32]; /* the token is its own alone */
     size_t budget;
     struct manner manner;
     struct record *records; /* by time */
     size_t record_count;
-    uint32_t *ranked; /* the same, in the order of answers */
+    uint32_t *ranked;  /* the same, in the order of answers */
+    uint32_t *arrived; /* the same, in the order of arrival */
+    size_t *rolled;    /* how many had arrived at each time that the ring was emptied */
+    size_t rolled_count, rolled_capacity;
+    size_t crowd;  /* the most that are of one time */
+    bool filtered; /* its configuration asks for a part of them */
+    unsigned instances;
+    size_t calls; /* that were answered with records */
+    bool as_text; /* its answer is lines: what is cut off of them looks whole */
+    struct key_given keys[KEYS_MAX];
+    size_t key_count;
     struct cursor_given *cursors;
     size_t cursor_count, cursor_capacity;
     int refusals_401; /* to come */
@@ -113,8 +164,13 @@ struct origin {
 struct question {
     struct origin *origin;
     int64_t start_unix_ns, end_unix_ns;
-    struct bytes cursor; /* empty: the first page */
-    const char *wrong;   /* the request breaks the platform's rules: 400 */
+    struct bytes cursor;                   /* empty: the first page */
+    const char *wrong;                     /* the request breaks the platform's rules: 400 */
+    int kind;                              /* which of the platform's endpoints; 0: its logs */
+    bool from, to;                         /* the two times were given */
+    bool filtered;                         /* a part was asked for */
+    int64_t limit, offset, last, after_id; /* -1: not given */
+    size_t key;                            /* of what was given to begin with; 0: none */
 };
 
 /* A page to write. */
@@ -130,20 +186,33 @@ struct answer_page {
 struct platform {
     const char *type;
     int64_t retention_ns, span_ns; /* 0: none */
+    int64_t unit_ns;               /* of its times */
+    int64_t doubted_ns;            /* what is older nobody says to be there; 0: there is none */
+    bool tails;                    /* the configuration has no `window` */
+    bool by_time;                  /* pages go on by time alone: what is of one must fit in one */
+    bool refuses_old;              /* 400 to what asks for times before those it has */
+    bool verbatim;                 /* its records' texts go on as they are, unless mended */
+    /* Make of a manner what this platform can be like. May be NULL. */
+    void (*adapt)(struct origin *o, struct rng *r);
     /* The source's own keys, as YAML flow map entries with a comma in front. */
     void (*configure)(const struct origin *o, struct buf *yaml);
     /* One record's text; its body holds `mark`. */
-    void (*write_record)(const struct origin *o, int64_t time_unix_ns, const char *mark,
+    void (*write_record)(const struct content *c, int64_t time_unix_ns, const char *mark,
                          const char *padding, struct rng *chance, struct buf *out);
+    /* What a record's resource must say of its instance; NULL: nothing. */
+    void (*name_instance)(const struct content *c, char out[64]);
     /* Read a request; out->origin NULL: nobody's. `room` holds what had to be unescaped. */
     void (*read_request)(struct world *w, const struct request *r, struct buf *room,
                          struct question *out);
+    /* Answer one that is not refused. Where NULL, pages by cursor, each written by write_page. */
+    void (*answer)(struct origin *o, const struct question *q, struct reply *out);
     void (*write_page)(const struct origin *o, const struct question *q,
                        const struct answer_page *page, const struct content *contents,
                        struct buf *out);
 };
 
-extern const struct platform platform_forge;
+extern const struct platform platform_forge, platform_nodion, platform_fly, platform_scalingo,
+    platform_hoody;
 
 /* A time in which a peer does badly. */
 struct spell {
@@ -227,6 +296,7 @@ struct counted {
 };
 
 struct settings {
+    const struct platform *platform; /* NULL: as the seed says */
     unsigned with;
     enum breakage breakage;
     bool verbose;
@@ -283,14 +353,56 @@ struct process {
 };
 
 /* plan.c */
-void plan_make(struct plan *p, struct rng *r, int64_t now_mono_ns, unsigned with);
+void plan_make(struct plan *p, const struct platform *platform, struct rng *r, int64_t now_mono_ns,
+               unsigned with);
 void plan_manner(const struct plan *p, struct manner *m, struct rng *r);
 void plan_write_config(const struct world *w, struct buf *yaml);
 
 /* history.c */
 void history_make(struct world *w, struct rng *r);
 
-/* platform.c: a GET has arrived. Whose it was; NULL: nobody's. `begun_mono_ns`: when the program
+/* query.c */
+/* The URL's path behind `prefix`, up to the query; false: it has another prefix. `*query`: what
+ * follows its "?", or "". */
+bool query_path(const struct request *r, const char *prefix, struct bytes *path,
+                const char **query);
+/* One "key=value" after another, unescaped into `room`, which has space reserved for all. False:
+ * there is no more. */
+bool query_next(const char **at, struct buf *room, struct bytes *key, struct bytes *value);
+bool query_number(struct bytes text, int64_t *out); /* decimal digits alone */
+/* A header of the request's own; NULL: it has none. */
+const char *query_header(const struct request *r, const char *key);
+
+/* shelf.c: which records a platform has. */
+void shelf_make(struct origin *o);
+size_t shelf_arrived(const struct origin *o, int64_t unix_ns); /* so many had, by then ... */
+size_t shelf_gone(struct origin *o, int64_t unix_ns);          /* ... and so many were gone */
+/* The ring is emptied now. Not where all that it has is of one time: that is like its twins. */
+void shelf_roll(struct origin *o);
+bool shelf_holds(struct origin *o, const struct record *r, int64_t unix_ns);
+bool shelf_is_gone(struct origin *o, const struct record *r, int64_t unix_ns); /* by number */
+/* So many of one time that no page holds them all: what cannot be had by the documents. */
+bool shelf_is_crowded(const struct origin *o, const struct record *r);
+/* Whether something has been lost so far that nobody can know to have been read. */
+bool shelf_has_lost(struct origin *o, int64_t unix_ns);
+/* A run in which nothing went wrong began at `from` and ended now: what was there then is owed. */
+void shelf_was_read(struct origin *o, int64_t from_unix_ns);
+/* Records of [from, to], ends as the manner has them, that are there now and not filtered away, by
+ * time; the caller frees the list. */
+const struct record **shelf_range(struct origin *o, int64_t from_unix_ns, int64_t to_unix_ns,
+                                  size_t *count);
+
+/* platform.c */
+/* So many of a page's records are written: one too few where the harness is to lose one. */
+size_t platform_lose(struct world *w, size_t count);
+/* Where to go on, and by which text; and where a request's cursor stands, which is of the window
+ * that it asks for. False: it is none, or none any more. */
+void platform_give_cursor(struct origin *o, const struct cursor_given *given, char out[64]);
+bool platform_take_cursor(struct origin *o, const struct question *q, struct cursor_given *out);
+/* What is given to begin with: its number, and whether it is still good. */
+size_t platform_give_key(struct origin *o, int kind);
+bool platform_key_holds(struct origin *o, size_t number, int kind);
+/* A GET has arrived. Whose it was; NULL: nobody's. `begun_mono_ns`: when the program
  * made up its mind to send it. */
 struct origin *platform_answer(struct process *p, const struct request *request,
                                int64_t begun_mono_ns, struct reply *out,
@@ -334,7 +446,7 @@ void book_noted(struct world *w, struct origin *o);   /* the state says what was
 void book_unnoted(struct world *w, struct origin *o); /* it does not, and it cannot be helped */
 int64_t book_excess(const struct world *w); /* records that came more often than they are */
 /* The state was written: a span may be given up only where the platform has it no more. */
-void book_check_gaps(struct world *w, const struct origin *o);
+void book_check_gaps(struct world *w, struct origin *o);
 void book_close(struct world *w);
 
 /* world.c */

@@ -115,7 +115,8 @@ static size_t plan_spells(const struct plan *p, struct rng *r, struct spell *spe
     return count;
 }
 
-void plan_make(struct plan *p, struct rng *r, int64_t now_mono_ns, unsigned with)
+void plan_make(struct plan *p, const struct platform *platform, struct rng *r, int64_t now_mono_ns,
+               unsigned with)
 {
     bool days = rng_percent(r, 1) && !(with & WITH_WALL_JUMPS);
     memset(p, 0, sizeof(*p));
@@ -126,6 +127,8 @@ void plan_make(struct plan *p, struct rng *r, int64_t now_mono_ns, unsigned with
         p->calls = 30;
         p->period_ns = MINUTE;
     }
+    if (platform->retention_ns && p->lookback_ns > platform->retention_ns)
+        p->lookback_ns = platform->retention_ns;
     p->dated = with & WITH_WALL_JUMPS || rng_percent(r, 50);
     plan_history(p, r, days);
     plan_faults(p, r);
@@ -169,8 +172,10 @@ void plan_write_config(const struct world *w, struct buf *yaml)
     for (size_t i = 0; i < p->source_count; i++) {
         buf_printf(yaml, "  - {name: %s", w->origins[i].name);
         w->platform->configure(&w->origins[i], yaml);
-        buf_printf(yaml, ", window: %lldms, lookback: %lldms, lag: %lldms, overlap: %lldms",
-                   MS(p->window_ns), MS(p->lookback_ns), MS(p->lag_ns), MS(p->overlap_ns));
+        if (!w->platform->tails)
+            buf_printf(yaml, ", window: %lldms", MS(p->window_ns));
+        buf_printf(yaml, ", lookback: %lldms, lag: %lldms, overlap: %lldms", MS(p->lookback_ns),
+                   MS(p->lag_ns), MS(p->overlap_ns));
         buf_printf(yaml, ", rate_limit: {calls: %d, period: %lldms}, normalize: %s, ", p->calls,
                    MS(p->period_ns), p->normalize ? "true" : "false");
         write_retry(yaml, p->source_elapsed_ns);

@@ -31,18 +31,19 @@ static void name_cursor(size_t number, char out[64])
     snprintf(out, 64, "%zu+/ %%&c=", number + 1);
 }
 
-static void give_cursor(struct origin *o, const struct cursor_given *c, char out[64])
+void platform_give_cursor(struct origin *o, const struct cursor_given *given, char out[64])
 {
+    struct cursor_given c = *given;
+    c.at_mono_ns = tasks_mono_ns(o->w->tasks);
     if (o->cursor_count == o->cursor_capacity) {
         o->cursor_capacity = o->cursor_capacity ? 2 * o->cursor_capacity : 16;
         o->cursors = xreallocarray(o->cursors, o->cursor_capacity, sizeof(*o->cursors));
     }
     name_cursor(o->cursor_count, out);
-    o->cursors[o->cursor_count++] = *c;
+    o->cursors[o->cursor_count++] = c;
 }
 
-/* Where a request's cursor stands; NULL: it is none, or none any more. */
-static const struct cursor_given *take_cursor(struct origin *o, const struct question *q)
+bool platform_take_cursor(struct origin *o, const struct question *q, struct cursor_given *out)
 {
     struct world *w = o->w;
     size_t number = (size_t)strtoul(q->cursor.data, NULL, 10);
@@ -51,17 +52,20 @@ static const struct cursor_given *take_cursor(struct origin *o, const struct que
     if (number == 0 || number > o->cursor_count || !bytes_is(q->cursor, name)) {
         world_fail(w, "%s: a cursor that nobody gave: %.*s", o->name, (int)q->cursor.len,
                    q->cursor.data);
-        return NULL;
+        return false;
     }
     const struct cursor_given *c = &o->cursors[number - 1];
     if (c->start_unix_ns != q->start_unix_ns || c->end_unix_ns != q->end_unix_ns) {
         world_fail(w, "%s: cursor %zu is of another window", o->name, number);
-        return NULL;
+        return false;
     }
     bool old = o->manner.cursor_ttl_ns && !w->calm &&
                tasks_mono_ns(w->tasks) - c->at_mono_ns > o->manner.cursor_ttl_ns;
     w->faults_in_run += old;
-    return old || world_fault(w, o->manner.cursor_fails) ? NULL : c;
+    if (old || world_fault(w, o->manner.cursor_fails))
+        return false;
+    *out = *c;
+    return true;
 }
 
 /* The records of a page from `c->place` on, which moves behind them. */
@@ -89,6 +93,29 @@ static void fill_page(struct origin *o, const struct question *q, struct cursor_
     page->more = page->more || (m->eager_cursor && page->count == most && most > 0);
 }
 
+size_t platform_lose(struct world *w, size_t count)
+{
+    if (w->settings->breakage != BREAK_LOSE || count == 0 || w->broken)
+        return count;
+    w->broken = true;
+    return count - 1;
+}
+
+size_t platform_give_key(struct origin *o, int kind)
+{
+    o->keys[o->key_count % KEYS_MAX] = (struct key_given){ tasks_mono_ns(o->w->tasks), kind };
+    return ++o->key_count;
+}
+
+bool platform_key_holds(struct origin *o, size_t number, int kind)
+{
+    if (number == 0 || number > o->key_count || number + KEYS_MAX <= o->key_count)
+        return false;
+    const struct key_given *k = &o->keys[(number - 1) % KEYS_MAX];
+    return k->kind == kind && (o->manner.session_ns == 0 ||
+                               tasks_mono_ns(o->w->tasks) - k->at_mono_ns < o->manner.session_ns);
+}
+
 static void write_answer(struct origin *o, const struct question *q, struct reply *out)
 {
     struct world *w = o->w;
@@ -97,34 +124,43 @@ static void write_answer(struct origin *o, const struct question *q, struct repl
     struct cursor_given at = { .start_unix_ns = q->start_unix_ns,
                                .end_unix_ns = q->end_unix_ns,
                                .seen_until_ns = world_unix_ns(w) };
-    if (q->cursor.len) {
-        const struct cursor_given *given = take_cursor(o, q);
-        if (!given) {
-            out->status = o->manner.expired_status;
-            return;
-        }
-        at = *given;
+    if (q->cursor.len && !platform_take_cursor(o, q, &at)) {
+        out->status = o->manner.expired_status;
+        return;
     }
     fill_page(o, q, &at, records, &page);
-    at.at_mono_ns = tasks_mono_ns(w->tasks);
     if (page.more && q->cursor.len && world_fault(w, w->plan.repeat_cursor))
         snprintf(page.cursor, sizeof(page.cursor), "%.*s", (int)q->cursor.len, q->cursor.data);
     else if (page.more)
-        give_cursor(o, &at, page.cursor);
-    size_t count = page.count;
-    if (w->settings->breakage == BREAK_LOSE && count > 0 && !w->broken) {
-        w->broken = true;
-        page.count--;
-    }
+        platform_give_cursor(o, &at, page.cursor);
+    world_say(w, "  %s: %zu records, %s", o->name, page.count,
+              page.more ? page.cursor : "the last page");
+    page.count = platform_lose(w, page.count);
     out->status = 200;
     w->platform->write_page(o, q, &page, w->contents, &out->body);
-    world_say(w, "  %s: %zu records, %s", o->name, count,
-              page.more ? page.cursor : "the last page");
-    if (world_fault(w, w->plan.garbled) && out->body.len > 0) {
+}
+
+/* Not of lines, each of which is an answer by itself: only the length tells that one was cut. */
+static void garble(struct origin *o, struct reply *out)
+{
+    struct world *w = o->w;
+    if (!o->as_text && out->body.len > 0 && world_fault(w, w->plan.garbled)) {
         out->body.len = (size_t)rng_below(&w->faults, out->body.len);
         out->body.data[out->body.len] = '\0';
         buf_append_text(&out->body, "\x01!");
     }
+}
+
+static void answer(struct origin *o, const struct question *q, struct reply *out)
+{
+    struct world *w = o->w;
+    o->as_text = false;
+    if (w->platform->answer)
+        w->platform->answer(o, q, out);
+    else
+        write_answer(o, q, out);
+    if (out->status == 200)
+        garble(o, out);
 }
 
 /* What was written by a clock that was set ahead since looks long past: nobody could know. */
@@ -223,7 +259,7 @@ static bool refuse(struct origin *o, const struct question *q, struct reply *out
 {
     struct world *w = o->w;
     int64_t now = tasks_mono_ns(w->tasks), kept = w->platform->retention_ns;
-    if (kept && q->start_unix_ns < world_unix_ns(w) - kept) {
+    if (w->platform->refuses_old && q->start_unix_ns < world_unix_ns(w) - kept) {
         w->faults_in_run++; /* so slow was the run */
         out->status = 400;
     } else if (!w->calm && o->refusals_401 > 0) {
@@ -256,22 +292,20 @@ struct origin *platform_answer(struct process *p, const struct request *request,
 {
     struct world *w = p->w;
     struct buf room = BUF_INIT(65536);
-    struct question q = { 0 };
+    struct question q = { .limit = -1, .offset = -1, .last = -1, .after_id = -1 };
     struct reply times = *out;
-    char from[TIMEFMT_MAX], to[TIMEFMT_MAX];
+    buf_reserve(&room, request->url.len); /* texts point into it */
     w->platform->read_request(w, request, &room, &q);
     w->totals.calls++;
     if (!q.origin || q.wrong) {
         world_fail(w, "the platform: %s: %s", q.wrong ? q.wrong : "404", buf_text(&request->url));
         out->status = q.origin ? 400 : 404;
     } else {
-        timefmt_rfc3339(q.start_unix_ns, 3, from);
-        timefmt_rfc3339(q.end_unix_ns, 3, to);
-        world_say(w, "run %d asks %s %s .. %s %.*s", p->number, q.origin->name, from, to,
-                  (int)q.cursor.len, q.cursor.data);
+        const char *url = buf_text(&request->url);
+        world_say(w, "run %d asks %s: %s", p->number, q.origin->name, url);
         count_call(q.origin, begun_mono_ns);
         if (!refuse(q.origin, &q, out, refusal))
-            write_answer(q.origin, &q, out);
+            answer(q.origin, &q, out);
         if (out->status != 200)
             world_say(w, "  %s: %d %s%s", q.origin->name, out->status, out->retry_after,
                       out->ratelimit_reset);

@@ -50,6 +50,8 @@ static struct origin *origin_of(struct world *w, const char *name, const char *s
 
 static int fails(struct process *p, const char *name, const char *what, struct error *err)
 {
+    for (size_t i = 0; i < SOURCES_MAX && strncmp(name, "budget-", 7) == 0; i++)
+        p->w->budgets[i].not_before_mono_ns = 0; /* what a 429 said cannot be kept for the next */
     world_say(p->w, "run %d: store: %s: cannot be %s", p->number, name, what);
     return error_set(err, ERR_STATE, "state %s: cannot be %s", name, what);
 }

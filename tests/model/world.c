@@ -107,6 +107,16 @@ static void check_exit(struct world *w, const struct started *s, bool last)
                    sum->exit_code);
 }
 
+/* What was there throughout a run that came to its end is owed, whatever becomes of it later. */
+static void note_read(struct world *w, const struct run_plan *plan, const struct started *s)
+{
+    bool whole = !plan->beside && !plan->deadline_ns && !plan->stop_ns && !s->process.killed;
+    if (!whole || s->summary.exit_code != 0 || w->settings->with & WITH_WALL_JUMPS)
+        return;
+    for (size_t i = 0; i < w->plan.source_count; i++)
+        shelf_was_read(&w->origins[i], w->wall_ns + s->begin_mono_ns);
+}
+
 static void play_run(struct world *w, const struct run_plan *plan, bool last)
 {
     struct started *both = xcalloc(2, sizeof(*both));
@@ -117,7 +127,7 @@ static void play_run(struct world *w, const struct run_plan *plan, bool last)
     w->config.concurrency = plan->concurrency;
     w->config.exporter.max_batch_records = plan->max_batch_records;
     for (size_t i = 0; i < w->plan.source_count; i++)
-        w->config.sources[i].window_ns = plan->window_ns;
+        w->config.sources[i].window_ns = w->platform->tails ? INT64_MAX : plan->window_ns;
     if (w->settings->with & WITH_WALL_JUMPS)
         process_upset_clock(w, 300);
     w->faults_in_run = w->calm ? 0 : plan->beside;
@@ -134,6 +144,7 @@ static void play_run(struct world *w, const struct run_plan *plan, bool last)
     }
     for (size_t i = 0; i < count; i++)
         check_exit(w, &both[i], last);
+    note_read(w, plan, &both[0]);
     for (size_t i = 0; i < w->plan.source_count; i++) {
         if (w->origins[i].given_count > 0)
             world_fail(w, "%s: run %d ends, and its state does not know %zu records that it gave",
@@ -175,12 +186,15 @@ static void make_origins(struct world *w, struct rng *r)
     bool shared = rng_percent(r, 60);
     for (size_t i = 0; i < w->plan.source_count; i++) {
         struct origin *o = &w->origins[i];
-        *o = (struct origin){ .w = w, .index = i, .budget = shared ? 0 : i };
+        *o = (struct origin){ .w = w, .index = i, .budget = shared ? 0 : i, .instances = 1 };
         snprintf(o->name, sizeof(o->name), "s%zu", i);
         snprintf(o->app, sizeof(o->app), "app%zu", o->budget);
         snprintf(o->environment, sizeof(o->environment), "env%zu", i);
         o->refusals_401 = rng_percent(r, 8) ? (int)rng_between(r, 1, 5) : 0;
+        snprintf(o->token, sizeof(o->token), "secret-%zu", i);
         plan_manner(&w->plan, &o->manner, r);
+        if (w->platform->adapt)
+            w->platform->adapt(o, r);
     }
 }
 
@@ -211,15 +225,30 @@ static bool read_config(struct world *w)
 static void say_manners(struct world *w)
 {
     for (size_t i = 0; i < w->plan.source_count; i++) {
-        const struct manner *m = &w->origins[i].manner;
+        const struct origin *o = &w->origins[i];
+        const struct manner *m = &o->manner;
         world_say(w,
                   "%s: %zu records; bounds %c..%c, by %s, order %d, pages of %d, %d%% short, "
                   "cursors: %s%s, kept %lld ms, %d in 1000 fail",
-                  w->origins[i].name, w->origins[i].record_count,
-                  m->bounds & OPEN_START ? '(' : '[', m->bounds & OPEN_END ? ')' : ']',
-                  m->by_arrival ? "arrival" : "time", m->order, m->page_size, m->sparse,
-                  m->live ? "live" : "a snapshot", m->eager_cursor ? ", one too many" : "",
+                  o->name, o->record_count, m->bounds & OPEN_START ? '(' : '[',
+                  m->bounds & OPEN_END ? ')' : ']', m->by_arrival ? "arrival" : "time", m->order,
+                  m->page_size, m->sparse, m->live ? "live" : "a snapshot",
+                  m->eager_cursor ? ", one too many" : "",
                   (long long)(m->cursor_ttl_ns / NS_PER_MS), m->cursor_fails);
+        if (w->platform->adapt)
+            world_say(w,
+                      "  shape %d, keeps the %s%s%s%s%s; at most %zu%s; a crowd of %zu; session "
+                      "%lld ms; rebuilt at %lld ms",
+                      m->shape, m->keeps_newest ? "newest" : "oldest", m->fickle ? ", fickle" : "",
+                      m->whole_ties ? ", whole ties" : "", m->ignores_filters ? ", no filters" : "",
+                      o->filtered ? ", filtered" : "", m->ring,
+                      m->rolls_early ? ", or sooner, then none"
+                      : m->rolls     ? ", then none"
+                                     : "",
+                      o->crowd, (long long)(m->session_ns / NS_PER_MS),
+                      m->rebuilt_ns
+                          ? (long long)((m->rebuilt_ns - w->wall_ns - w->born_mono_ns) / NS_PER_MS)
+                          : 0);
     }
 }
 
@@ -232,7 +261,7 @@ void world_play(struct world *w)
     w->born_mono_ns = BIRTH_MONO_NS;
     w->totals.seeds = 1;
     tasks_reset(w->tasks, rng_of(w->seed, 4), BIRTH_MONO_NS);
-    plan_make(&w->plan, &plan, BIRTH_MONO_NS, w->settings->with);
+    plan_make(&w->plan, w->platform, &plan, BIRTH_MONO_NS, w->settings->with);
     make_origins(w, &plan);
     if (!read_config(w))
         return;
@@ -254,6 +283,8 @@ void world_release(struct world *w)
     for (size_t i = 0; i < w->plan.source_count; i++) {
         free(w->origins[i].records);
         free(w->origins[i].ranked);
+        free(w->origins[i].arrived);
+        free(w->origins[i].rolled);
         free(w->origins[i].cursors);
         free(w->origins[i].given);
     }
