@@ -43,6 +43,7 @@ DEPS_BUILD := /usr/bin/cc=gcc /usr/include/stdio.h=libc6-dev /usr/bin/curl-confi
 DEPS_TEST := /usr/include/cmocka.h=libcmocka-dev /usr/bin/python3=python3 \
 	/usr/bin/pytest-3=python3-pytest /usr/bin/protoc=protobuf-compiler /usr/bin/openssl=openssl \
 	/usr/bin/systemd-analyze=systemd /usr/lib/python3/dist-packages/yaml/__init__.py=python3-yaml
+DEPS_INTEROP := /usr/lib/python3.11/ensurepip/__init__.py=python3-venv
 DEPS_DEMO := /usr/bin/python3=python3
 DEPS_LINT := /usr/bin/clang-tidy=clang-tidy /usr/bin/cppcheck=cppcheck /usr/bin/clang-format=clang-format \
 	/usr/bin/shellcheck=shellcheck
@@ -71,7 +72,7 @@ all: deps-build ## build otlpull and its simulator
 programs: $(BUILD)/otlpull $(BUILD)/otlpull-sim
 	@:
 
-.PHONY: deps deps-build deps-demo deps-test deps-lint deps-fuzz deps-valgrind
+.PHONY: deps deps-build deps-demo deps-test deps-interop deps-lint deps-fuzz deps-valgrind
 deps: ## install what building, testing and linting need, from Debian's packages
 	@./tests/lint/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LINT) $(DEPS_FUZZ) $(DEPS_VALGRIND)
 deps-build:
@@ -80,6 +81,8 @@ deps-demo: deps-build
 	@./tests/lint/deps.sh $(DEPS_DEMO)
 deps-test: deps-build
 	@./tests/lint/deps.sh $(DEPS_TEST)
+deps-interop: deps-test
+	@./tests/lint/deps.sh $(DEPS_INTEROP)
 deps-lint: deps-test
 	@./tests/lint/deps.sh $(DEPS_LINT)
 deps-fuzz: deps-build
@@ -176,7 +179,7 @@ lint: deps-lint ## clang-tidy, cppcheck, include directions, format, warnings as
 check: lint test sanitize ## lint, test, sanitize: what a commit must pass
 
 .PHONY: interop
-interop: all deps-test ## drive it into a real OpenTelemetry Collector (needs Go)
+interop: all deps-interop ## with real peers: a Collector, S3 servers, Lambda's emulator, the packages (needs Go, root)
 	@BUILD=$(BUILD) ./tests/interop/run.sh
 
 include deploy/packages.mk

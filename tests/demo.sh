@@ -1,12 +1,15 @@
 #!/bin/sh
-# Show the exporter at work, on loopback and in a temporary folder: a simulated Forge app with a few
-# hours of logs, a run, what arrived, status, and a second run. With an OpenTelemetry Collector
-# (otelcol, otelcol-contrib, ...) on PATH it goes through that too. Called by `make demo`.
+# Show the exporter at work, on loopback and in a temporary folder: a simulated platform with a few
+# hours of an app's logs, a run, what arrived, status, and a second run. With an OpenTelemetry Collector
+# (otelcol, otelcol-contrib, ...) on PATH it goes through that too. Called by `make demo`, which takes
+# PLATFORM=forge, nodion, fly, scalingo or hoody.
 set -eu
 
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
 PYTHON=${PYTHON:-/usr/bin/python3}
+PLATFORM=${PLATFORM:-forge}
+app=11111111-2222-4333-8444-555555555555
 work=$(mktemp -d)
 sim_pid=
 collector_pid=
@@ -72,16 +75,59 @@ for item in arrived[:3]:
 print(f"... and {len(arrived) - 3} more")'
 }
 
+# The keys that only this type of source has.
+write_keys() {
+    case $PLATFORM in
+    forge)
+        cat <<YAML
+    endpoint: http://127.0.0.1:$api
+    app_id: $app
+    environment_id: 66666666-7777-4888-8999-000000000000
+    email: dev@example.com
+    api_token: sim-token
+YAML
+        ;;
+    nodion)
+        cat <<YAML
+    endpoint: http://127.0.0.1:$api
+    application_id: $app
+    api_key: sim-token
+YAML
+        ;;
+    fly)
+        cat <<YAML
+    endpoint: http://127.0.0.1:$api
+    app: $app
+    token: sim-token
+YAML
+        ;;
+    scalingo)
+        cat <<YAML
+    auth_endpoint: http://127.0.0.1:$api
+    api_endpoint: http://127.0.0.1:$api
+    app: $app
+    api_token: sim-token
+YAML
+        ;;
+    hoody)
+        cat <<YAML
+    base_url: http://127.0.0.1:$api/api/proxy-logs
+    token: sim-token
+YAML
+        ;;
+    *)
+        echo "demo: PLATFORM is \"$PLATFORM\", takes forge, nodion, fly, scalingo or hoody" >&2
+        exit 2
+        ;;
+    esac
+}
+
 write_config() { # FILE ENDPOINT STATE
     cat >"$1" <<YAML
 sources:
   - name: demo
-    type: forge
-    endpoint: http://127.0.0.1:$api
-    app_id: 11111111-2222-4333-8444-555555555555
-    environment_id: 66666666-7777-4888-8999-000000000000
-    email: dev@example.com
-    api_token: sim-token
+    type: $PLATFORM
+$(write_keys)
     lookback: 3h
 exporter:
   endpoint: $2
@@ -90,20 +136,20 @@ state:
 YAML
 }
 
-say "A simulated Forge app with 3 hours of logs, and a sink that reads OTLP as a Collector does"
-"$BUILD/otlpull-sim" --ports-file "$work/ports" --hours 3 --records 900 --no-live --exit-after 5m \
+say "A simulated app on $PLATFORM with 3 hours of logs, and a sink that reads OTLP as a Collector does"
+"$BUILD/otlpull-sim" --platform "$PLATFORM" --app "$app" --ports-file "$work/ports" --hours 3 --records 900 --no-live --exit-after 5m \
     >/dev/null &
 sim_pid=$!
 wait_for test -s "$work/ports"
 api=$(sed -n 's/^api=//p' "$work/ports")
 sink=$(sed -n 's/^sink=//p' "$work/ports")
-echo "API on 127.0.0.1:$api (30 calls a minute, as Atlassian has it), sink on 127.0.0.1:$sink"
+echo "API on 127.0.0.1:$api, with the platform's limits; sink on 127.0.0.1:$sink"
 
 say "The configuration"
 write_config "$work/otlpull.yaml" "http://127.0.0.1:$sink" "$work/state"
 cat "$work/otlpull.yaml"
 
-say "One run: every window of the last 3 hours, page by page, to the sink"
+say "One run: the last 3 hours, page by page, to the sink"
 show "$BUILD/otlpull" run --config "$work/otlpull.yaml"
 
 say "Three of the records that the sink has"
@@ -118,7 +164,10 @@ show "$BUILD/otlpull" run --config "$work/otlpull.yaml"
 say "The simulator compares what it had up to the checkpoint with what the sink has"
 checkpoint=$("$BUILD/otlpull" status --json --config "$work/otlpull.yaml" |
     sed -n 's/.*"checkpoint":"\([^"]*\)".*/\1/p')
-ask "http://127.0.0.1:$api/_sim/check?to=$checkpoint"
+case $PLATFORM in
+forge | nodion) ask "http://127.0.0.1:$api/_sim/check?to=$checkpoint" ;;
+*) ask "http://127.0.0.1:$api/_sim/check" ;; # these give all they have, beyond it too
+esac
 
 collector=
 for name in otelcol otelcol-contrib otelcol-core otelcol-otlp otelcol-k8s; do
