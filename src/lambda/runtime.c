@@ -39,7 +39,7 @@ struct runtime *runtime_create(const char *api, struct clock *clk)
     r->waiting = http_create(&(struct http_options){ .peer = &r->peer, .clk = clk });
     r->posting = http_create(&(struct http_options){
         .peer = &r->peer, .clk = clk, .stop_grace_ns = STOP_GRACE_NS, .status_suffices = true });
-    buf_printf(&base, "%s%s" VERSION_PATH, strncmp(api, "http://", 7) == 0 ? "" : "http://", api);
+    buf_printf(&base, "http://%s" VERSION_PATH, api);
     r->base = xstrdup(buf_text(&base));
     buf_release(&base);
     return r;
