@@ -11,6 +11,7 @@
 #define PART_MAX     ((size_t)1 << 18) /* lines of an archive that are read at once */
 #define EXPANDED_MAX ((size_t)256 << 20)
 #define SCRATCH_MAX  ((size_t)64 << 20)
+
 static int64_t start_of(const struct scalingo_reading *r)
 {
     return r->ask->span.start_unix_ns;
@@ -108,50 +109,59 @@ static void ask_for_more(struct scalingo_reading *r)
 struct dump {
     size_t timed;   /* its first line with a time */
     int64_t oldest; /* ...; INT64_MAX: there is none */
-    bool full, met; /* as many lines as were asked for; the poll before's newest is there */
+    bool full;      /* as many lines as were asked for */
+    bool back;      /* it reaches back to the poll before, or to where the first one begins */
 };
+
+/* A line that came late may be old: where a line of the poll before is known, no time tells, but
+ * only to meet it. A dump that is cut amid lines of its time may have its twin alone. */
+static bool reaches_back(const struct scalingo_reading *r, const struct scalingo_lines *lines,
+                         const struct dump *d)
+{
+    const struct scalingo_mark *last = &r->place.last;
+    if (!last->unix_ns)
+        return d->oldest <= start_of(r);
+    return (!d->full || d->oldest < last->unix_ns) &&
+           scalingo_lines_have(lines, last->unix_ns, last->hash);
+}
 
 static struct dump look_at(const struct scalingo_reading *r, const struct scalingo_lines *lines)
 {
-    const struct scalingo_place *p = &r->place;
     size_t timed = scalingo_lines_timed(lines);
-    return (struct dump){
+    struct dump d = {
         .timed = timed,
         .oldest = timed < lines->count ? lines->items[timed].unix_ns : INT64_MAX,
-        .full = (int64_t)lines->passed >= p->lines,
-        .met = p->last.unix_ns && scalingo_lines_have(lines, p->last.unix_ns, p->last.hash),
+        .full = (int64_t)lines->passed >= r->place.lines,
     };
+    d.back = reaches_back(r, lines, &d);
+    return d;
 }
 
 static void take_dump(struct scalingo_reading *r, const struct scalingo_lines *lines)
 {
     struct scalingo_place *p = &r->place;
     struct dump d = look_at(r, lines);
-    int64_t need = scalingo_place_need(p, start_of(r));
-    /* A line that came late may be old: only the poll before's newest line tells, if one is known.
-     */
-    bool back = p->last.unix_ns ? d.met : d.oldest <= need;
-    if (d.full && !back && p->lines < SCALINGO_LINES_MAX) {
+    if (d.full && !d.back && p->lines < SCALINGO_LINES_MAX) {
         ask_for_more(r);
         return;
     }
-    bool missed = !back;
-    if (missed && !d.full) /* where the log begins so, it is new */
+    if (!d.back && !d.full) /* where the log begins so, it is new */
         write_lines(r, lines, 0, d.timed);
     write_lines(r, lines, scalingo_lines_from(lines, start_of(r)), lines->count);
     if (d.timed < lines->count)
         p->newest = mark_of(lines, lines->count - 1);
     p->dump_unix_ns = p->oldest_unix_ns = d.oldest;
     p->full = d.full;
-    if (missed && r->rules.archives) {
+    if (!d.back && r->rules.archives) {
         note_edge(p, lines, d.timed);
         p->step = SCALINGO_LIST;
         go_on(r);
         return;
     }
-    if (missed)
+    if (!d.back)
         lose(r, 0, d.oldest);
-    ask_for_less(r, lines->count - scalingo_lines_from(lines, need));
+    size_t needed = scalingo_lines_from(lines, scalingo_place_need(p, start_of(r)));
+    ask_for_less(r, lines->count - needed);
     finish(r);
 }
 

@@ -50,7 +50,7 @@ struct scalingo_place {
     int64_t archives;             /* that were read to their end */
     int64_t oldest_unix_ns;       /* of all lines so far; INT64_MAX: there was none */
     int64_t dump_unix_ns;         /* the dump's oldest line; INT64_MAX: it had none */
-    int64_t edge_unix_ns;         /* its lines up to then are in `edge` */
+    int64_t edge_unix_ns;         /* its lines up to then are in `edge`; INT64_MAX: all */
     int64_t archived_unix_ns;     /* the newest line of the archives so far; 0: there was none */
     bool full;                    /* the dump had as many lines as may be asked for */
     bool dumped;                  /* the archive that is being read has lines of the dump */

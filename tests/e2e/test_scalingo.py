@@ -61,14 +61,18 @@ class Scalingo:
         return words
 
     def see(self, minutes):
-        """The platform shows what was logged up to so many minutes before the start."""
+        """The platform shows what was logged up to so many minutes before the start. All of it must lie in the
+        window that the run asks for, hence GROWING's `overlap`: what is older is not wanted."""
         self.sim.set(f"visible-until={self.start_ns - int(minutes * MINUTE)}")
+
+
+GROWING = {"hours": 0.75, "overlap": "1h"}
 
 
 @pytest.fixture
 def scalingo(setup):
-    def start(*args, **settings):
-        sim, pull = setup("--platform", "scalingo", "--hours", 3, "--records", 400, "--app", APP, *args)
+    def start(*args, hours=3, **settings):
+        sim, pull = setup("--platform", "scalingo", "--hours", hours, "--records", 400, "--app", APP, *args)
         return Scalingo(sim, pull, **settings)
 
     return start
@@ -119,10 +123,10 @@ def test_asks_for_more_and_for_less(scalingo):
 
 def test_polls_that_do_not_meet(scalingo):
     """More was logged between two polls than the second asks for: it asks for more, though all is old."""
-    s = scalingo("--records", 3000, "--twins", 5, lines=100)
-    s.see(170)
+    s = scalingo("--records", 3000, "--twins", 5, lines=100, **GROWING)
+    s.see(42)
     s.run()
-    for minutes in (150, 149, 100, 99, 0):
+    for minutes in (37, 36.7, 25, 24.7, 0):
         s.see(minutes)
         s.run()
         s.sim.whole()
@@ -130,13 +134,25 @@ def test_polls_that_do_not_meet(scalingo):
 
 
 def test_late_lines(scalingo):
-    """Those that come into sight behind newer ones, by far more than `overlap`."""
-    s = scalingo("--late", "30:20m", "--twins", 10, "--order", "shuffled", overlap="1s")
-    for minutes in range(175, -1, -25):
+    """Those that come into sight behind newer ones, within `overlap`."""
+    s = scalingo("--late", "30:20m", "--twins", 10, "--order", "shuffled", **GROWING)
+    for minutes in range(42, -1, -6):
         s.see(minutes)
         s.run()
         s.sim.whole()
     assert s.sim.check()["expected"] == s.sim.check()["delivered"]
+
+
+def test_too_late(scalingo):
+    """What comes into sight by more than `overlap` too late is not wanted: it may have been sent long ago."""
+    s = scalingo("--quirk", "ring=100", overlap="1m")
+    s.see(100)
+    s.run()
+    early = s.sim.check()["delivered"]
+    s.see(50)
+    assert early > 0 and s.run().summary["exported"] == "0"
+    assert s.sim.check()["expected"] > early == s.sim.check()["delivered"]
+    assert "archive" in s.asked()
 
 
 def test_lookback(scalingo):
@@ -164,8 +180,9 @@ ARCHIVES = {
 @pytest.mark.parametrize("quirks", ARCHIVES.values(), ids=ARCHIVES)
 def test_archives(scalingo, quirks):
     """The log rolls over again and again: what is no more in the dump is in an archive, once."""
-    s = scalingo("--twins", 20, "--odd", 10, *quirks, overlap="1h" if "--late" in quirks else "1m")
-    for minutes in (58, 57, 30, 20, 19, 18, 0) if "--late" in quirks else (120, 119, 90, 40, 39, 38, 0):
+    # with `lag` the window goes back two hours
+    s = scalingo("--twins", 20, "--odd", 10, *quirks, hours=1.75, overlap="1h", lag="1h")
+    for minutes in (70, 69, 52, 23, 22.5, 22, 0):
         s.see(minutes)
         result = s.run()
         assert "lost" not in result.err, result.err
@@ -191,15 +208,16 @@ def test_an_archive_is_read_once(scalingo):
 
 def test_archives_that_are_gone(scalingo):
     """Missed lines are said, and shown by status; a first run has missed none."""
-    s = scalingo("--quirk", "ring=50", "--quirk", "archives-kept=2")
-    s.see(100)
+    s = scalingo("--quirk", "ring=50", "--quirk", "archives-kept=2", **GROWING)
+    s.see(25)
     assert "lost" not in s.run().err
     early = s.sim.check()["delivered"]
     assert early > 0
     s.see(0)
     result = s.run()
     assert len([line for line in result.lines if " warn" in line and "is lost" in line]) == 1, result.err
-    assert s.sim.check()["missing"] > 0 and s.sim.check()["extra"] == 0
+    check = s.sim.check()
+    assert check["missing"] > 0 and check["extra"] == 0 and check["delivered"] > early
     assert "lost" not in s.run().err
     assert "  gap  " in s.pull.command("status", "-c", s.pull.path).out
 
@@ -417,13 +435,13 @@ def test_kill(scalingo, trouble):
     comes twice for each; perhaps only once its archive is read again."""
     moments = random.Random(int(os.environ.get("OTLPULL_SEED", time.time_ns())))
     s = scalingo("--records", 300 * KILLS, "--quirk", "ring=170", "--twins", 10, "--quirk", "archive-page=4", "--latency", "4ms",
-                 "--sink-latency", "8ms", lines=50)
+                 "--sink-latency", "8ms", lines=50, **GROWING)
     for side in (s.pull.source, s.pull.exporter):
         side["retry_on_failure"] = {**side["retry_on_failure"], "max_elapsed_time": f"{20 * SLOW}s"}
     s.pull.exporter["max_batch_records"] = BATCH
     s.sim.fault(*trouble)
     for i in range(KILLS):
-        s.see(170 - 170 * i / KILLS)
+        s.see(42 - 42 * i / KILLS)
         process = s.pull.start_run()
         time.sleep(moments.uniform(0, 0.5 * SLOW))
         process.kill()
@@ -455,7 +473,7 @@ def test_as_it_grows(tmp_path, make_pull, ring, what):
 
 def test_another_filter(scalingo):
     """What another filter has let pass is of no use to this one, and nothing comes twice."""
-    s = scalingo("--sites", 6)
+    s = scalingo("--sites", 6, **GROWING)
     s.run()
     assert ' m=' in place(s)
     s.pull.source["filter"] = "web|router|worker|one-off|postdeploy"

@@ -112,7 +112,7 @@ struct manner {
     bool twins_together;  /* what is the same arrives at once: it goes on by what it knows */
     bool no_twins;        /* nor is there any: what it knows are single records */
     bool prompt_at_first; /* what came before the first run came in time */
-    int64_t session_ns;   /* how long what it gives to begin with is good for */
+    int64_t session_ns;   /* how long a URL that it gives is good for; 0: for ever */
     int64_t rebuilt_ns;   /* when it lost all, and began to count anew; 0: never */
 };
 
@@ -401,7 +401,7 @@ void platform_give_cursor(struct origin *o, const struct cursor_given *given, ch
 bool platform_take_cursor(struct origin *o, const struct question *q, struct cursor_given *out);
 /* What is given to begin with: its number, and whether it is still good. */
 size_t platform_give_key(struct origin *o, int kind);
-bool platform_key_holds(struct origin *o, size_t number, int kind);
+bool platform_key_holds(struct origin *o, size_t number, int kind, int64_t life_ns);
 /* A GET has arrived. Whose it was; NULL: nobody's. `begun_mono_ns`: when the program
  * made up its mind to send it. */
 struct origin *platform_answer(struct process *p, const struct request *request,

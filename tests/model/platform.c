@@ -107,13 +107,13 @@ size_t platform_give_key(struct origin *o, int kind)
     return ++o->key_count;
 }
 
-bool platform_key_holds(struct origin *o, size_t number, int kind)
+bool platform_key_holds(struct origin *o, size_t number, int kind, int64_t life_ns)
 {
     if (number == 0 || number > o->key_count || number + KEYS_MAX <= o->key_count)
         return false;
     const struct key_given *k = &o->keys[(number - 1) % KEYS_MAX];
-    return k->kind == kind && (o->manner.session_ns == 0 ||
-                               tasks_mono_ns(o->w->tasks) - k->at_mono_ns < o->manner.session_ns);
+    return k->kind == kind &&
+           (life_ns == 0 || tasks_mono_ns(o->w->tasks) - k->at_mono_ns < life_ns);
 }
 
 static void write_answer(struct origin *o, const struct question *q, struct reply *out)

@@ -246,8 +246,9 @@ static void scalingo_answer(struct origin *o, const struct question *q, struct r
     static const int wanted[] = {
         [DUMP] = URL, [URL] = EXCHANGE, [LIST] = EXCHANGE, [ARCHIVE] = ARCHIVE
     };
+    int64_t life_ns = wanted[q->kind] == EXCHANGE ? HOUR : o->manner.session_ns;
     bool free_for_all = q->kind == EXCHANGE || (q->kind == DUMP && !o->manner.archived);
-    if (!free_for_all && !platform_key_holds(o, q->key, wanted[q->kind])) {
+    if (!free_for_all && !platform_key_holds(o, q->key, wanted[q->kind], life_ns)) {
         w->faults_in_run++;
         out->status = q->kind == URL || q->kind == LIST ? 401 : (int)RNG_PICK(&w->faults, 401, 403);
         return;
