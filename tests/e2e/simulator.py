@@ -37,7 +37,7 @@ class Sim:
     def __init__(self, tmp_path, *args):
         ports = tmp_path / f"ports{time.monotonic_ns()}"
         self.process = subprocess.Popen(
-            [*BOUND, *self.wrapper, SIM, "--ports-file", ports, "--exit-after", "1h" if WRAPPER else "10m", *map(str, args)],
+            [*BOUND, *self.wrapper, SIM, "--ports-file", ports, "--exit-after", "2h", *map(str, args)],
             stdout=subprocess.DEVNULL,
         )
         end = time.monotonic() + SECONDS

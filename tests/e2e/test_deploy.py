@@ -246,7 +246,14 @@ def test_yaml(path):
         assert len(keys) == len(set(keys)), f"{path}: a key twice in line {node.start_mark.line + 1}"
         return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
+    def short_form(loader, tag, node):
+        """CloudFormation's !Ref, !Sub and so on: cfn-lint reads what they mean."""
+        if isinstance(node, yaml.MappingNode):
+            return mapping(loader, node)
+        return loader.construct_sequence(node) if isinstance(node, yaml.SequenceNode) else node.value
+
     Strict.add_constructor("tag:yaml.org,2002:map", mapping)
+    Strict.add_multi_constructor("!", short_form)
     assert all(list(yaml.load_all(path.read_text(), Strict)))
 
 
