@@ -102,7 +102,7 @@ static int expand_credential(struct subst *s, struct bytes body, struct buf *out
     if (!folder || !*folder) {
         error_set(err, ERR_CONFIG,
                   "${credential:...} needs CREDENTIALS_DIRECTORY, which systemd sets for "
-                  "LoadCredential=");
+                  "LoadCredential=; by hand it is the folder of these files");
         goto out;
     }
     buf_printf(&path, "%s/", folder);

@@ -15,8 +15,29 @@
 /* Broken answers in a row; a cut or garbled one may be the way's fault, five are the platform's. */
 #define NONSENSE_ATTEMPTS 5
 #define WORDS_SHOWN       200
-#define SESSION_MAX       ((size_t)1 << 20)
-#define SESSION_PIECES    64
+/* A part of a secret that is so long is one itself; and so much of it tells it. */
+#define SECRET_LEAST   8
+#define SECRET_SHOWN   12
+#define SESSION_MAX    ((size_t)1 << 20)
+#define SESSION_PIECES 64
+
+/* The keys of the configuration that may be to blame: the credentials, or what names the app. */
+static void blame(const struct stream *st, bool credentials, struct error *err)
+{
+    struct buf keys = BUF_INIT(ERROR_TEXT_BYTES);
+    const struct source *type = st->type;
+    char words[ERROR_TEXT_BYTES];
+    for (int i = 0; type->fields[i].name; i++) {
+        const struct field *f = &type->fields[i];
+        bool names = i == type->budget || f->resource || f->identity;
+        if (st->settings[i].text && (credentials ? f->secret : names))
+            buf_printf(&keys, "%s%s", keys.len ? ", " : "", f->name);
+    }
+    memcpy(words, err->text, sizeof(words));
+    if (keys.len > 0)
+        error_set(err, err->kind, "%s (%s)", words, buf_text(&keys));
+    buf_release(&keys);
+}
 
 /* What an answer's status asks of us, whatever the platform. */
 enum answer {
@@ -97,8 +118,17 @@ static void name_call(const struct attempts *a, struct error *err)
     buf_release(&url);
 }
 
+/* Whether words quote a secret, or a part of one that is several, or the beginning of either: what
+ * a platform quotes it may shorten. */
 static bool holds(struct bytes words, const char *secret)
 {
+    static const char between[] = " ,;";
+    for (const char *at = secret ? secret : ""; *at;) {
+        size_t len = strcspn(at, between), shown = len < SECRET_SHOWN ? len : SECRET_SHOWN;
+        if (len >= SECRET_LEAST && memmem(words.data, words.len, at, shown))
+            return true;
+        at += len + strspn(at + len, between);
+    }
     return secret && *secret && memmem(words.data, words.len, secret, strlen(secret));
 }
 
@@ -274,9 +304,11 @@ static int handle(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
         return redirect(f, a, err);
     case ANSWER_FORBIDDEN:
         error_set(err, ERR_AUTH, "%d: the credentials may not read these logs", status);
+        blame(&f->source->stream, true, err);
         break;
     case ANSWER_ABSENT:
-        error_set(err, ERR_CONFIG, "404: no such app or environment for these credentials");
+        error_set(err, ERR_CONFIG, "404: no such logs for these credentials");
+        blame(&f->source->stream, false, err);
         break;
     case ANSWER_WRONG:
         error_set(err, ERR_INPUT, "%d: the request is refused", status);
@@ -284,6 +316,7 @@ static int handle(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
         break;
     case ANSWER_UNKNOWN:
         error_set(err, ERR_AUTH, "401: the credentials are refused: expired or wrong");
+        blame(&f->source->stream, true, err);
         if (++a->refused >= AUTH_ATTEMPTS)
             break;
         if (wait_for_retry(f, a, deadline_mono_ns, err)) {

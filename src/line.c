@@ -218,8 +218,9 @@ static enum reading batch_page(struct line *ln, const struct page *page, struct 
         const struct otlp_record *record = &page->records[i];
         struct bytes resource = page_resource_of(page, i);
         uint64_t print = XXH3_64bits(record->text, record->len);
-        if (resource.len > 0)
-            print = XXH3_64bits_withSeed(resource.data, resource.len, print);
+        struct bytes key = page_resource_key(page, i);
+        if (key.len > 0)
+            print = XXH3_64bits_withSeed(key.data, key.len, print);
         if (!batch_add(&ln->batch, record, resource, print, observed_text)) {
             if (flush(ln, err)) /* before the record counts as read: what is saved is delivered */
                 return READ_FAILED;

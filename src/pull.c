@@ -174,6 +174,27 @@ static int pull_ahead(struct line *ln, struct limiter *limiter, struct error *er
     return rc;
 }
 
+/* Whether a state is of another app; one of which nothing was ever read is of none: whoever mends a
+ * wrong name begins anew. */
+static int check_identity(struct line *ln, const char *identity, struct error *err)
+{
+    struct source_state *st = &ln->state;
+    char name[128];
+    if (!st->identity[0] || strcmp(st->identity, identity) == 0)
+        return 0;
+    if (st->windows == 0 && st->older_count == 0 && st->window_prints.count == 0) {
+        diag_say(ln->p->diag, DIAG_INFO, "source %s: is of another app now, begins anew",
+                 ln->source->stream.name);
+        state_release(st);
+        return 0;
+    }
+    state_file_name(ln->source->stream.name, "json", name);
+    return error_set(err, ERR_CONFIG,
+                     "its state is that of \"%s\", not of \"%s\": give this source a name of its "
+                     "own, or remove %s/%s",
+                     st->identity, identity, ln->p->store->where, name);
+}
+
 static int open_state(struct line *ln, struct error *err)
 {
     const struct pull *p = ln->p;
@@ -183,15 +204,8 @@ static int open_state(struct line *ln, struct error *err)
     if (state_load(p->store, source->stream.name, st, &ln->version, err))
         return -1;
     stream_identity(&source->stream, identity);
-    if (st->identity[0] && strcmp(st->identity, identity) != 0) {
-        char name[128];
-        state_file_name(source->stream.name, "json", name);
-        return error_set(
-            err, ERR_CONFIG,
-            "its state is that of \"%s\", not of \"%s\": give this source a name of its "
-            "own, or remove %s/%s",
-            st->identity, identity, p->store->where, name);
-    }
+    if (check_identity(ln, identity, err))
+        return -1;
     memcpy(st->identity, identity, sizeof(identity));
     due_init(&ln->due, p->clk, source->lag_ns);
     ln->fresh = !st->started;

@@ -68,6 +68,7 @@ static void account(struct crew *c, const struct pull_result *result, const stru
     note_error(sum, err);
     sum->stopped = sum->stopped || err->kind == ERR_STOPPED;
     sum->deadline = sum->deadline || err->kind == ERR_DEADLINE;
+    sum->refused = sum->refused || err->kind == ERR_AUTH;
     pthread_mutex_unlock(&c->mutex);
 }
 

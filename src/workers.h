@@ -17,6 +17,7 @@ struct run_summary {
     struct error why; /* the words of exit_code, or of the deadline; of several the first */
     bool stopped;     /* by a signal */
     bool deadline;    /* it came before a source's end */
+    bool refused;     /* credentials were, of the platform's or the collector's */
 };
 
 /* Work the sources of `p->config` that `chosen` says, up to run.concurrency at once; its

@@ -158,7 +158,7 @@ ask "http://127.0.0.1:$sink/_sink/records" | lay_out
 say "Where it stands"
 show "$BUILD/otlpull" status --config "$work/otlpull.yaml"
 
-say "A second run reads the last minutes again, for records that came late, and sends nothing twice"
+say "A second run looks for records that came late, and sends nothing twice"
 show "$BUILD/otlpull" run --config "$work/otlpull.yaml"
 
 say "The simulator compares what it had up to the checkpoint with what the sink has"

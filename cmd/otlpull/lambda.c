@@ -279,7 +279,6 @@ static void set_deadline(const struct lambda *l, struct task *t)
 
 static void work(struct lambda *l, struct task *t)
 {
-    const int refused = error_exit_code(ERR_AUTH);
     struct error err = { 0 };
     if (event_read(t->inv->event, &t->event, &err)) {
         fail_task(l, t, "Function.EventInvalid", err.text);
@@ -290,7 +289,7 @@ static void work(struct lambda *l, struct task *t)
         run_task(l, t);
     else
         t->summary.deadline = true;
-    if (t->summary.exit_code == refused && !t->error_type && !is_over(l, t))
+    if (t->summary.refused && !t->error_type && !is_over(l, t))
         run_anew(l, t);
     if (t->error_type)
         return;

@@ -30,6 +30,18 @@ enum flag {
     FLAGS_ALL = FLAG_CONFIG | FLAG_LOG | FLAG_QUIET, /* what every command takes */
 };
 
+/* One of these flags, as it is typed. */
+static const char *flag_name(int flags)
+{
+    static const char *const names[] = { "--config",  "--source", "--deadline", "--dry-run",
+                                         "--log-...", "--quiet",  "--json",     "--shard",
+                                         "",          "--stats" };
+    size_t i = 0;
+    while (i + 1 < COUNT(names) && !(flags & 1 << i))
+        i++;
+    return names[i];
+}
+
 static const struct command {
     const char *name, *action; /* NULL: it has no second word */
     int flags;                 /* that it takes */
@@ -389,7 +401,8 @@ static int dispatch(struct app *app, int argc, char **argv)
     if (!command)
         return usage_error(app, &err);
     if (used & ~command->flags) {
-        error_set(&err, ERR_USAGE, "%s does not take all of these options", command->name);
+        error_set(&err, ERR_USAGE, "%s does not take %s", command->name,
+                  flag_name(used & ~command->flags));
         return usage_error(app, &err);
     }
     if (command->flags & OWN_CONFIG)

@@ -228,7 +228,8 @@ static int on_send(void *to, char *peer_ip, char *own_ip, int peer_port, int own
     return CURL_PREREQFUNC_OK;
 }
 
-static void set_tls(CURL *easy, const struct tls_config *tls, const char *default_ca_file)
+static void set_tls(CURL *easy, const struct tls_config *tls, const char *default_ca_file,
+                    bool own_certificate)
 {
     const char *ca_file = tls->ca_file ? tls->ca_file : default_ca_file;
     bool newest = tls->min_version && strcmp(tls->min_version, "1.3") == 0;
@@ -238,9 +239,9 @@ static void set_tls(CURL *easy, const struct tls_config *tls, const char *defaul
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
-    if (tls->cert_file)
+    if (tls->cert_file && own_certificate)
         curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
-    if (tls->key_file)
+    if (tls->key_file && own_certificate)
         curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
     if (tls->insecure_skip_verify) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -291,7 +292,7 @@ static struct curl_slist *headers_of(const struct peer_config *peer, const struc
         list = add_signed_headers(list, r);
     if (r->content_encoding)
         list = add_header(list, "Content-Encoding", r->content_encoding);
-    for (size_t i = 0; i < peer->headers.count; i++)
+    for (size_t i = 0; i < peer->headers.count && !r->elsewhere; i++)
         list = add_header(list, peer->headers.items[i].key, peer->headers.items[i].value);
     for (size_t i = 0; i < r->headers.count; i++)
         list = add_header(list, r->headers.items[i].key, r->headers.items[i].value);
@@ -332,7 +333,7 @@ static void set_request(struct http *h, const struct request *r, struct call *ca
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     if (h->options.peer->no_proxy)
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    set_tls(easy, &h->options.peer->tls, h->ca_file);
+    set_tls(easy, &h->options.peer->tls, h->ca_file, !r->elsewhere);
     if (r->username) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(easy, CURLOPT_USERNAME, r->username);

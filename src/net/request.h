@@ -55,6 +55,8 @@ struct request {
     const char *password;       /* borrowed; secret */
     const char *bearer;         /* or a Bearer token; secret */
     struct pairs headers;       /* its own, besides the peer's; never shown */
+    bool elsewhere;             /* to a host that an answer named: without the peer's headers and
+                                   client certificate */
     const struct signing *sign; /* or a signature, of this and all of its headers */
     const char *method;         /* NULL: POST where body.data is set, else GET */
     struct bytes body;          /* sent where data is set; of a signed one, not with GET */

@@ -6,6 +6,11 @@
 
 #include "sink.h"
 
+/* Its attributes in the page's `resources`: those that tell records apart up to `key_end`. */
+struct page_resource {
+    size_t begin, key_end, end;
+};
+
 /* One that is not among the latest is noted again: twice in the list is once in a batch. */
 #define RESOURCES_SEARCHED 64
 
@@ -122,52 +127,77 @@ void entry_end(struct page *page, uint32_t resource)
     page->mark_count++;
 }
 
-/* Its attributes' text; 0: none. */
-static struct bytes resource_text(const struct page *page, uint32_t number)
+/* Where a resource stands, by its number; 0: nowhere. */
+static struct page_resource place_of(const struct page *page, uint32_t number)
 {
-    if (number == 0)
-        return (struct bytes){ "", 0 };
-    size_t begin = number > 1 ? page->resource_ends[number - 2] : 0;
-    return (struct bytes){ buf_bytes(&page->resources).data + begin,
-                           page->resource_ends[number - 1] - begin };
+    return number ? page->resource_list[number - 1] : (struct page_resource){ 0, 0, 0 };
 }
 
-uint32_t page_resource(struct page *page, const struct resource_value *list, size_t count)
+static struct bytes text_between(const struct page *page, size_t begin, size_t end)
 {
-    struct buf *text = &page->resources;
-    size_t begin = text->len;
+    return (struct bytes){ buf_bytes(&page->resources).data + begin, end - begin };
+}
+
+static struct page_resource write_resource(struct buf *text, const struct resource_value *list,
+                                           size_t count)
+{
+    struct page_resource made = { text->len, text->len, text->len };
     for (size_t i = 0; i < count; i++) {
         if (list[i].value.len == 0)
             continue;
-        buf_append_text(text, text->len > begin ? ",{\"key\":" : "{\"key\":");
+        buf_append_text(text, text->len > made.begin ? ",{\"key\":" : "{\"key\":");
         otlp_put_string(sink_of(text), list[i].key, strlen(list[i].key));
         buf_append_text(text, ",\"value\":{\"stringValue\":");
         otlp_put_string(sink_of(text), list[i].value.data, list[i].value.len);
         buf_append_text(text, "}}");
+        if (!list[i].common)
+            made.key_end = text->len;
     }
-    struct bytes made = { buf_bytes(text).data + begin, text->len - begin };
+    made.end = text->len;
+    return made;
+}
+
+uint32_t page_resource(struct page *page, const struct resource_value *list, size_t count)
+{
+    struct page_resource made = write_resource(&page->resources, list, count);
+    struct bytes text = text_between(page, made.begin, made.end);
     uint32_t number = (uint32_t)page->resource_count;
     uint32_t oldest = number > RESOURCES_SEARCHED ? number - RESOURCES_SEARCHED : 0;
-    while (number > oldest && !bytes_equal(made, resource_text(page, number)))
-        number--;
-    if (made.len == 0)
+    if (text.len == 0)
         return 0;
-    if (number == oldest) {
-        if (page->resource_count == page->resource_capacity) {
-            page->resource_capacity = page->resource_capacity ? 2 * page->resource_capacity : 8;
-            page->resource_ends = xreallocarray(page->resource_ends, page->resource_capacity,
-                                                sizeof(*page->resource_ends));
-        }
-        page->resource_ends[page->resource_count++] = text->len;
-        return (uint32_t)page->resource_count;
+    for (; number > oldest; number--) {
+        struct page_resource known = place_of(page, number);
+        if (bytes_equal(text, text_between(page, known.begin, known.end)))
+            break;
     }
-    text->len = begin;
-    return number;
+    if (number > oldest) {
+        page->resources.len = made.begin;
+        return number;
+    }
+    if (page->resource_count == page->resource_capacity) {
+        page->resource_capacity = page->resource_capacity ? 2 * page->resource_capacity : 8;
+        page->resource_list = xreallocarray(page->resource_list, page->resource_capacity,
+                                            sizeof(*page->resource_list));
+    }
+    page->resource_list[page->resource_count++] = made;
+    return (uint32_t)page->resource_count;
+}
+
+static struct page_resource resource_of(const struct page *page, size_t record)
+{
+    return place_of(page, record < page->mark_count ? page->marks[record].resource : 0);
 }
 
 struct bytes page_resource_of(const struct page *page, size_t record)
 {
-    return resource_text(page, record < page->mark_count ? page->marks[record].resource : 0);
+    struct page_resource at = resource_of(page, record);
+    return text_between(page, at.begin, at.end);
+}
+
+struct bytes page_resource_key(const struct page *page, size_t record)
+{
+    struct page_resource at = resource_of(page, record);
+    return text_between(page, at.begin, at.key_end);
 }
 
 int page_finish(struct page *page, struct error *err)

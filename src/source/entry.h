@@ -30,10 +30,13 @@ void entry_bool(struct page *page, const char *key, bool value);
 /* End it; `resource` as page_resource() gave it. */
 void entry_end(struct page *page, uint32_t resource);
 
-/* The number of a resource in this page: `count` attributes, those without a value left out. */
+/* The number of a resource in this page: `count` attributes, those without a value left out. What
+ * is the same of all records, and may be told otherwise the next time, stands last and is `common`:
+ * it does not tell one record from another. */
 struct resource_value {
     const char *key;
     struct bytes value;
+    bool common;
 };
 uint32_t page_resource(struct page *page, const struct resource_value *list, size_t count);
 

@@ -142,9 +142,9 @@ void fly_entry_write(const struct stream *st, const struct edge_entry *entry, st
     struct bytes message = pick_text(found[MESSAGE], room);
     struct bytes problem = pick_text(found[ERROR_MESSAGE], room);
     const struct resource_value values[] = {
-        { "service.instance.id", instance },
-        { "cloud.region", region },
-        { "host.name", pick_text(found[HOST], room) },
+        { "service.instance.id", instance, false },
+        { "cloud.region", region, false },
+        { "host.name", pick_text(found[HOST], room), false },
     };
     entry_begin(out, entry->unix_ns);
     entry_severity(out, pick_text(found[LEVEL], room));

@@ -344,10 +344,10 @@ void hoody_entry_write(const struct hoody_entry *e, const struct hoody_scope *sc
     struct bytes project = scoped(e->project, scope->project, room);
     struct bytes container = scoped(e->container, scope->container, room);
     const struct resource_value resource[] = {
-        { "service.name", scoped(e->service, scope->service, room) },
-        { "service.instance.id", container },
-        { "container.id", container },
-        { "hoody.project.id", project },
+        { "service.name", scoped(e->service, scope->service, room), false },
+        { "service.instance.id", container, false },
+        { "container.id", container, false },
+        { "hoody.project.id", project, false },
     };
     entry_begin(out, e->unix_ns);
     entry_severity(out, pick_text(e->level, room));

@@ -228,9 +228,9 @@ static void write_entry(const struct edge_entry *e, const struct service *servic
     pick_room(room, e->text.len);
     struct bytes msg = pick_text(found[MSG], room);
     const struct resource_value values[] = {
-        { "service.name", service->name },
-        { "service.instance.id", pick_text(found[INSTANCE], room) },
-        { "cloud.region", service->region },
+        { "service.instance.id", pick_text(found[INSTANCE], room), false },
+        { "service.name", service->name, true },
+        { "cloud.region", service->region, true },
     };
     entry_begin(out, e->unix_ns);
     entry_body(out, msg);

@@ -33,7 +33,7 @@ void page_release(struct page *page)
 {
     free(page->records);
     free(page->marks);
-    free(page->resource_ends);
+    free(page->resource_list);
     buf_release(&page->next.text);
     buf_release(&page->text);
     buf_release(&page->resources);

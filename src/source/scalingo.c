@@ -165,6 +165,7 @@ static void ask_dump(const struct stream *st, const struct ask *ask,
     else
         add_api(st, out, "logs");
     out->shown_as = "the log URL";
+    out->elsewhere = has_archives(st);
     out->accept = "text/plain";
     request_query(out, "n", (struct bytes){ lines, (size_t)len });
     if (set[FILTER].text && set[FILTER].text[0])
@@ -186,6 +187,7 @@ static int scalingo_request(const struct stream *st, const struct ask *ask, stru
                scalingo_session_next(ask->session, &place, &name, &url)) {
         buf_append_bytes(&out->url, url);
         out->shown_as = "an archive's URL";
+        out->elsewhere = true;
     } else {
         ask_list(st, ask, (struct bytes){ "", 0 }, out);
     }

@@ -266,7 +266,7 @@ static void write_call(struct page *page, struct bytes text, struct buf *scratch
 
 void scalingo_line_write(const struct scalingo_line *line, struct page *page, struct buf *scratch)
 {
-    struct resource_value container = { "service.instance.id", line->container };
+    struct resource_value container = { "service.instance.id", line->container, false };
     uint32_t resource = page_resource(page, &container, 1);
     entry_begin(page, line->unix_ns);
     entry_body(page, line->text);

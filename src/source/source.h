@@ -100,6 +100,7 @@ struct cursor {
 #define CURSOR_MAX 16384
 
 struct page_mark;
+struct page_resource;
 
 /* What one frame held. */
 struct page {
@@ -115,8 +116,8 @@ struct page {
     struct buf text, resources;
     struct page_mark *marks;
     size_t mark_count, mark_capacity;
-    bool in_attributes;    /* of the record that is being written */
-    size_t *resource_ends; /* of each one's attributes in `resources` */
+    bool in_attributes; /* of the record that is being written */
+    struct page_resource *resource_list;
     size_t resource_count, resource_capacity;
 };
 
@@ -133,6 +134,9 @@ struct otlp_record *page_add(struct page *page);
 /* The attributes that a record's resource has besides the configured ones: OTLP/JSON, separated by
  * commas; empty: none. */
 struct bytes page_resource_of(const struct page *page, size_t record);
+
+/* Of these, those that tell the record from another with the same text. */
+struct bytes page_resource_key(const struct page *page, size_t record);
 
 void page_reset(struct page *page); /* empty, memory kept */
 void page_release(struct page *page);

@@ -232,6 +232,12 @@ static int file_lock(struct store *store, const char *name, int64_t give_up_mono
 {
     struct file_store *s = self_of(store);
     int fd = openat(s->dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == EACCES && faccessat(s->dir, name, F_OK, 0) == 0)
+        return error_set(
+            err, ERR_STATE,
+            "state %s/%s: belongs to another user: otlpull must always run as the same "
+            "one (chown -R)",
+            s->path, name);
     if (fd < 0)
         return fail(s, name, "cannot be created", ERR_STATE_CREATE, err);
     while (flock(fd, LOCK_EX | LOCK_NB)) {

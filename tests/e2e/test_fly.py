@@ -212,6 +212,17 @@ def test_macaroons(fly, token):
     pull.run(code=77).says("401")
 
 
+def test_words_that_quote_a_part_of_the_token(fly):
+    """What the platform says of a request is shown, but not with one of the tokens in it, or its beginning."""
+    sim, pull = fly("--records", 30, token="FlyV1 fm2_lJPECAAAAAAAsecretpart,fm2_discharge")
+    for quoted in "fm2_lJPECAAAAAAAsecretpart", "fm2_lJPECAAA...", "fm2_discharge":
+        sim.fault(f"api:*=400;body=malformed macaroon {quoted}")
+        result = pull.run(code=75).says("400")
+        assert "macaroon" not in result.err, result.err
+    sim.fault("api:*=400;body=malformed macaroon")
+    pull.run(code=75).says("400", "it says: malformed macaroon")
+
+
 def test_another_root(fly):
     """An endpoint that ends in /v1 is the API's root: https://api.machines.dev/v1."""
     sim, pull = fly("--records", 30)

@@ -270,3 +270,13 @@ def test_trouble(nodion, keep):
 def test_kills(nodion):
     sim, pull = nodion("--records", 5000, "--hours", 4, "--twins", 5, "--quirk", "lines=10000", limit=20)
     survives_kills(sim, pull)
+
+
+def test_another_name(nodion):
+    """What the service is called does not tell records apart: one that gets a name later is not sent again."""
+    sim, pull = nodion("--records", 40, resource={}, overlap="1h")
+    pull.run()
+    delivered = sim.whole()
+    pull.source["resource"] = {"service.name": "renamed"}
+    result = pull.run()
+    assert (result.summary["exported"], sim.whole()) == ("0", delivered) and result.summary["duplicates"] != "0"

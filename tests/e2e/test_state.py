@@ -134,6 +134,16 @@ def test_state_of_another_app(settled):
     assert sim.whole() == 300
 
 
+def test_a_wrong_app_is_mended(setup):
+    """Nothing was read of the wrong one: the right one takes its place."""
+    sim, pull = setup("--records", 100)
+    right, pull.source["app_id"] = pull.source["app_id"], OTHER_APP
+    pull.run(code=78).says("404", "app_id")
+    pull.source["app_id"] = right
+    pull.run()
+    assert sim.whole() == 100
+
+
 def test_removed_on_purpose(settled):
     """A state that is not there is a first run."""
     sim, pull = settled

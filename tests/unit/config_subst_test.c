@@ -98,7 +98,7 @@ static void refuses(void **state)
         { "endless file", REPLACED("${file:/dev/zero}"), AT "/dev/zero: larger than 1MiB\n" },
         { "credential without systemd", REPLACED("${credential:x}"),
           AT "${credential:...} needs CREDENTIALS_DIRECTORY, which systemd sets for "
-             "LoadCredential=\n" },
+             "LoadCredential=; by hand it is the folder of these files\n" },
         { "credential elsewhere", REPLACED("${credential:../x}"),
           AT "bad ${credential:...}; takes a name without slash\n" },
         { "line break", REPLACED("${env:BROKEN}"), AT "got a line break, takes one line\n" },

@@ -77,8 +77,9 @@ static void test_resources(void **state)
     (void)state;
     for (size_t i = 0; i < 6; i++) {
         const char *name = i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "";
-        struct resource_value values[] = { { "service.instance.id", bytes_of(name) },
-                                           { "cloud.region", bytes_of(i % 3 == 1 ? "r" : "") } };
+        struct resource_value values[] = { { "service.instance.id", bytes_of(name), false },
+                                           { "cloud.region", bytes_of(i % 3 == 1 ? "r" : ""),
+                                             true } };
         entry_begin(&page, (int64_t)i + 1);
         entry_end(&page, page_resource(&page, values, COUNT(values)));
     }
@@ -93,12 +94,15 @@ static void test_resources(void **state)
                          ? "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"b\"}},"
                            "{\"key\":\"cloud.region\",\"value\":{\"stringValue\":\"r\"}}"
                          : ""));
+    check_bytes(page_resource_key(&page, 1), /* the region is all records' */
+                bytes_of("{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"b\"}}"));
     page_reset(&page);
     check_i64(page.count, 0);
     entry_begin(&page, 1);
     entry_end(&page, 0);
     check_i64(page_finish(&page, &err), 0);
     check_bytes(page_resource_of(&page, 0), bytes_of(""));
+    check_bytes(page_resource_key(&page, 0), bytes_of(""));
     page_release(&page);
 }
 

@@ -147,15 +147,15 @@ static void test_service(void **state)
         { "a name and a region", false,
           "{\"application\":{\"id\":1,\"region\":{\"slug\":\"de\"},\"name\":\"caf\\u00e9\"}}",
           "de\ncaf\xc3\xa9",
-          "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"caf\xc3\xa9\"}},"
           "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}},"
+          "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"caf\xc3\xa9\"}},"
           "{\"key\":\"cloud.region\",\"value\":{\"stringValue\":\"de\"}}" },
         { "no name", false, "{\"application\":{\"name\":null,\"region\":null}}", "\n",
-          "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"app 1\"}},"
-          "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}}" },
+          "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}},"
+          "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"app 1\"}}" },
         { "nothing at all", false, "", "\n",
-          "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"app 1\"}},"
-          "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}}" },
+          "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}},"
+          "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"app 1\"}}" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -74,7 +74,7 @@ static void write_line(struct json_object *line, int64_t n, int64_t unix_ns, str
     struct bytes text = BYTES(""), host = BYTES("");
     jread_is_text(jread_member(line, "text"), &text);
     jread_is_text(jread_member(line, "host"), &host);
-    const struct resource_value instance = { "service.instance.id", host };
+    const struct resource_value instance = { "service.instance.id", host, false };
     entry_begin(out, unix_ns);
     entry_body(out, text);
     entry_int(out, "tiny.n", n);
