@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+/* clang-format off */
 static const struct platform *const platforms[] = {
     &platform_forge,
     &platform_hoody,
@@ -9,6 +10,7 @@ static const struct platform *const platforms[] = {
     &platform_fly,
     &platform_scalingo,
 };
+/* clang-format on */
 
 const struct platform *platform_at(size_t i)
 {
