@@ -15,6 +15,10 @@
 
 /* How long a permit that was reserved ahead may wait for its use. */
 #define HOLD_MOST_NS (30 * NS_PER_S)
+/* In a store across a network no less, whatever the period, and so many times as long as a writing
+ * takes: most of it must be left once the reservation is written. */
+#define HOLD_REMOTE_NS     (10 * NS_PER_S)
+#define HOLD_REMOTE_WRITES 4
 /* How long another process may hold the document, which it only reads, reckons and writes, before
  * we give up: it is frozen. When none waits for the outcome, much shorter. */
 #define LOCK_WAIT_NS       (10 * NS_PER_S)
@@ -58,6 +62,7 @@ struct limiter {
     size_t others_count, others_capacity;
     int64_t longest_ns;   /* the longest period among all its calls: so long it must know them */
     int64_t read_mono_ns; /* ... and when */
+    int64_t writing_ns;   /* how long it last took to write it */
     int64_t not_before_mono_ns;
 };
 
@@ -108,14 +113,18 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static int64_t hold_of(int64_t period_ns)
+/* The longest hold of a run with this period. */
+static int64_t hold_most_ns(const struct limiter *l, int64_t period_ns)
 {
-    return sooner(period_ns, HOLD_MOST_NS);
+    return l->store->optimistic ? HOLD_MOST_NS : sooner(period_ns, HOLD_MOST_NS);
 }
 
 static int64_t hold_ns(const struct limiter *l)
 {
-    return hold_of(l->period_ns);
+    int64_t ns = l->period_ns;
+    if (l->store->optimistic)
+        ns = later(ns, later(HOLD_REMOTE_NS, HOLD_REMOTE_WRITES * l->writing_ns));
+    return sooner(ns, HOLD_MOST_NS);
 }
 
 /* From when on a permit that was reserved ahead is too near its end to be used: the request may
@@ -192,7 +201,7 @@ static bool read_call(const struct limiter *l, struct json_object *call, struct 
     if (jread_text(call, "period", &period) &&
         !timefmt_parse_duration(bytes_of(period), &out->period_ns))
         return false;
-    out->at_mono_ns = to_mono(l, at_unix_ns, hold_of(out->period_ns), mend);
+    out->at_mono_ns = to_mono(l, at_unix_ns, hold_most_ns(l, out->period_ns), mend);
     return true;
 }
 
@@ -285,8 +294,8 @@ static void write_document(struct limiter *l, struct buf *out)
         write_call(out, l, &l->others[i]);
     for (int i = 0; i < l->calls; i++) {
         struct slot *slot = &l->slots[i];
-        if (slot->use == FLYING)
-            slot->at_mono_ns = now + hold_ns(l);
+        if (slot->use == FLYING) /* never sooner than was said: its request may go out until then */
+            slot->at_mono_ns = later(slot->at_mono_ns, now + hold_ns(l));
         if (slot->use != FREE)
             write_call(out, l, &(struct other){ l->run, slot->at_mono_ns, l->period_ns, false });
     }
@@ -331,12 +340,13 @@ static int count_calls(struct limiter *l, int64_t now, int64_t *next_mono_ns)
     return count;
 }
 
-static int take_ready(struct limiter *l, int64_t now)
+/* One that remains good for longer than this. */
+static int take_ready(struct limiter *l, int64_t now, int64_t margin_ns)
 {
     if (l->not_before_mono_ns > now)
         return -1;
     for (int i = 0; i < l->calls; i++) {
-        if (l->slots[i].use == READY && l->slots[i].at_mono_ns - stale_ns(l) > now) {
+        if (l->slots[i].use == READY && l->slots[i].at_mono_ns - margin_ns > now) {
             l->slots[i].use = FLYING;
             l->slots[i].began_mono_ns = now;
             return i;
@@ -363,12 +373,27 @@ static void unreserve(struct limiter *l)
     }
 }
 
+static int write_whole(struct limiter *l, struct store_version *version, struct error *err)
+{
+    struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
+    int64_t began = clock_mono_ns(l->clk);
+    document_begin(&whole);
+    write_document(l, &whole);
+    int rc = document_put(l->store, l->name, &whole, version, err);
+    l->writing_ns = clock_mono_ns(l->clk) - began;
+    if (rc)
+        unreserve(l); /* nobody else knows of them */
+    else
+        note_written(l);
+    buf_release(&whole);
+    return rc;
+}
+
 /* Read what others did, change what is ours, write it back: under the document's lock, or where the
  * store notices that another was faster. `reserve_some`: only to take permits, if there are any.
  * Never waits: ERR_LOCKED. */
 static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
 {
-    struct buf whole = BUF_INIT(STORE_DOCUMENT_MAX);
     struct store_lock *lock = NULL;
     struct json_object *document = NULL;
     struct store_version version;
@@ -391,20 +416,10 @@ static int synchronize(struct limiter *l, bool reserve_some, struct error *err)
         int wanted = free_calls / 4 > l->waiting ? free_calls / 4 : l->waiting;
         reserve(l, now, wanted < free_calls ? wanted : free_calls);
     }
-    rc = 0;
-    if (write) {
-        document_begin(&whole);
-        write_document(l, &whole);
-        rc = document_put(l->store, l->name, &whole, &version, err);
-        if (rc)
-            unreserve(l); /* nobody else knows of them */
-        else
-            note_written(l);
-    }
+    rc = write ? write_whole(l, &version, err) : 0;
 out:
     l->store->unlock(l->store, lock);
     jread_release(document);
-    buf_release(&whole);
     return rc;
 }
 
@@ -424,11 +439,11 @@ static bool is_none_left(struct limiter *l, int64_t now, int64_t *wake_mono_ns)
 static int try_acquire(struct limiter *l, int64_t *wake_mono_ns, struct error *err)
 {
     int64_t now = clock_mono_ns(l->clk);
-    int slot = take_ready(l, now);
+    int slot = take_ready(l, now, stale_ns(l));
     if (slot >= 0 || is_none_left(l, now, wake_mono_ns) || synchronize(l, true, err))
         return slot;
     now = clock_mono_ns(l->clk);
-    slot = take_ready(l, now);
+    slot = take_ready(l, now, travel_ns(l)); /* fresh, however slow the store: used now or never */
     if (slot < 0 && !is_none_left(l, now, wake_mono_ns))
         *wake_mono_ns = now; /* one ceased to count since */
     return slot;

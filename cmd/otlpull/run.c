@@ -8,6 +8,8 @@
 #include "net/http.h"
 
 #define LEAVE_NS (200 * NS_PER_MS)
+/* Past its deadline a run has its last notes yet to make, and to let its leases go. */
+#define NOTES_NS (2 * NS_PER_S)
 
 const char *run_verdict(const struct app *app, const struct run_summary *sum)
 {
@@ -73,8 +75,8 @@ int run_choose_shard(struct app *app, struct error *err)
     return 0;
 }
 
-void run_once(struct app *app, struct store *store, const bool *chosen, int64_t deadline_mono_ns,
-              struct run_summary *out)
+static void run_and_note(struct app *app, struct store *store, const bool *chosen,
+                         int64_t deadline_mono_ns, int64_t notes_ns, struct run_summary *out)
 {
     struct pull pull = { .config = &app->config,
                          .store = store,
@@ -82,9 +84,17 @@ void run_once(struct app *app, struct store *store, const bool *chosen, int64_t 
                          .diag = &app->diag,
                          .deadline_mono_ns = deadline_mono_ns,
                          .dry_run = app->flags.dry_run };
-    store->deadline_mono_ns = deadline_mono_ns;
+    store->deadline_mono_ns = time_add(deadline_mono_ns, notes_ns);
     workers_run(&pull, chosen, out);
     say_summary(app, out);
+}
+
+void run_once(struct app *app, struct store *store, const bool *chosen, int64_t deadline_mono_ns,
+              struct run_summary *out)
+{
+    int64_t spare_ns = (deadline_mono_ns - clock_mono_ns(&app->clk)) / RUN_NOTES_PART;
+    run_and_note(app, store, chosen, deadline_mono_ns, spare_ns < NOTES_NS ? spare_ns : NOTES_NS,
+                 out);
 }
 
 int run_command(struct app *app)
@@ -99,7 +109,7 @@ int run_command(struct app *app)
     if (!store) {
         code = app_fail(app, &err);
     } else {
-        run_once(app, store, app->chosen, run_deadline(app, began), &summary);
+        run_and_note(app, store, app->chosen, run_deadline(app, began), NOTES_NS, &summary);
         code = summary.exit_code;
         store->close(store);
     }

@@ -332,14 +332,12 @@ static enum verdict attempt(struct call *c, struct error *err)
 {
     struct aws_answer *answer = c->answer;
     *answer->code = '\0';
-    if (http_send(c->http, &c->request, &answer->reply, c->deadline_mono_ns, err)) {
-        answer->unsure |= answer->reply.sent_mono_ns != 0;
+    if (http_send(c->http, &c->request, &answer->reply, c->deadline_mono_ns, err))
         return AGAIN;
-    }
-    answer_code(buf_bytes(&answer->reply.body), answer->code, sizeof(answer->code));
+    if (answer->reply.status >= 300) /* what is no error may be a large document */
+        answer_code(buf_bytes(&answer->reply.body), answer->code, sizeof(answer->code));
     enum verdict verdict = judge(answer);
     if (verdict == AGAIN) {
-        answer->unsure |= answer->reply.status >= 500;
         aws_unexpected(answer, ERR_RETRY, err);
         name_request(&c->request, err);
     }

@@ -68,9 +68,6 @@ struct aws_request {
 struct aws_answer {
     struct reply reply;      /* status, body, etag, ...; of the last attempt */
     char code[AWS_CODE_MAX]; /* the name of its error: "NoSuchKey"; "" where it tells none */
-    /* Some attempt may have been carried out without our hearing of it: its answer was lost, or was
-     * a 5xx. A 412 to a later one may then be an answer to ourselves. */
-    bool unsure;
 };
 
 /* One call: at most a few attempts, with pauses, on no answer, 5xx and throttling; one more with

@@ -460,7 +460,7 @@ static int renew(struct credentials_source *s, bool usable, int64_t deadline_mon
         s->current = fresh;
         return 0;
     }
-    if (usable && why.kind != ERR_STOPPED && why.kind != ERR_DEADLINE) {
+    if (usable) { /* whatever the failure: a last call on the way out needs them too */
         s->renew_after_unix_ns = time_add(clock_unix_ns(s->clk), RENEW_PAUSE_NS);
         return 0;
     }

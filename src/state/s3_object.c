@@ -9,8 +9,8 @@
 #include "net/http.h"
 #include "state/s3_list.h"
 
-/* After SIGTERM, and past a deadline: the last notes of a run, a few calls, must fit into two
- * seconds. */
+/* After SIGTERM the last notes of a run, a few calls, must fit into two seconds; and what begins
+ * past the store's deadline, which has left time for them, is tried for no longer. */
 #define GRACE_NS   (500 * NS_PER_MS)
 #define PAGES_MAX  1000
 #define SELF_TEST  "self-test.json"

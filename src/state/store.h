@@ -29,8 +29,9 @@ struct store {
     /* put() alone keeps others from writing in between, and nobody need hold a lock for it: of a
      * document that is not held, it fails with ERR_LOCKED where another was faster. */
     bool optimistic;
-    /* When the run ends, 0 or TIME_FOREVER: whenever; set by who opened it, before it is used. What
-     * takes longer fails with ERR_STATE; what is begun later is still tried, but not for long. */
+    /* When the run's last notes must be made, some time past its own deadline; 0 or TIME_FOREVER:
+     * whenever; set by who opened it, before it is used. What takes longer fails with ERR_STATE;
+     * what is begun later is still tried, but not for long. */
     int64_t deadline_mono_ns;
     /* Append the document to `out`, and tell its version. No such document: 0, nothing appended and
      * a zero version. ERR_STATE. */

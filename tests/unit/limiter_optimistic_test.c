@@ -15,7 +15,8 @@ struct memory {
     struct fake_clock fake;
     struct buf content;
     uint64_t version;
-    int forestalled; /* so many of the next writings ... */
+    int forestalled;  /* so many of the next writings ... */
+    int64_t lasts_ns; /* each writing */
     int writings, refusals;
 };
 
@@ -39,6 +40,7 @@ static int put(struct store *s, const char *name, struct bytes content,
 {
     struct memory *m = memory_of(s);
     m->writings++;
+    fake_sleep(&m->fake.clk, m->fake.mono_ns + m->lasts_ns);
     if (m->forestalled > 0 || version->parts[0] != m->version) {
         m->forestalled -= m->forestalled > 0;
         m->refusals++;
@@ -167,12 +169,77 @@ static void calls_that_leave_are_kept_for_others(void **state)
     check_i64(left(m, 10, 600 * S), 6);
 }
 
+/* A writing may last longer than the period, and than any before it. While its permit may be used,
+ * others count it. */
+static void a_slow_store_has_permits(void **state)
+{
+    static const int64_t lasts_ns[] = { 2 * S, S, S / 2, 4 * S, 9 * S, 20 * S, 26 * S, 26 * S, S };
+    struct memory *m = *state;
+    struct error err = { 0 };
+    struct permit permit;
+    struct limiter *l = limiter_of(m, 4, S);
+    for (size_t i = 0; i < COUNT(lasts_ns); i++) {
+        int writings = m->writings;
+        m->lasts_ns = lasts_ns[i];
+        check_i64(limiter_acquire(l, &m->fake.clk, m->fake.mono_ns + 60 * S, &permit, &err), 0);
+        check_i64(m->writings - writings, 1);
+        check_i64(permit.send_before_mono_ns > m->fake.mono_ns, true);
+        fake_sleep(&m->fake.clk, permit.send_before_mono_ns);
+        check_i64(left(m, 4, S), 3);
+        limiter_done(l, &permit, m->fake.mono_ns);
+        fake_sleep(&m->fake.clk, m->fake.mono_ns + 60 * S);
+    }
+    assert_int_equal(limiter_close(l, &err), 0);
+}
+
+/* A hold that was long when a permit was given is not shortened by a quick writing, be it our own
+ * or another's. */
+static void what_flies_counts_as_long_as_was_said(void **state)
+{
+    struct memory *m = *state;
+    struct error err = { 0 };
+    struct permit first, second;
+    struct limiter *l = limiter_of(m, 4, S), *other = limiter_of(m, 4, S);
+    m->lasts_ns = 4 * S;
+    one_call(m, l);
+    fake_sleep(&m->fake.clk, m->fake.mono_ns + 60 * S);
+    m->lasts_ns = 0;
+    assert_int_equal(limiter_acquire(l, &m->fake.clk, TIME_FOREVER, &first, &err), 0);
+    assert_int_equal(limiter_acquire(l, &m->fake.clk, TIME_FOREVER, &second, &err), 0);
+    check_i64(second.send_before_mono_ns < first.send_before_mono_ns, true);
+    one_call(m, other);
+    assert_int_equal(limiter_close(other, &err), 0);
+    fake_sleep(&m->fake.clk, first.send_before_mono_ns);
+    check_i64(left(m, 4, S), 3);
+    limiter_done(l, &first, m->fake.mono_ns);
+    limiter_done(l, &second, m->fake.mono_ns);
+    assert_int_equal(limiter_close(l, &err), 0);
+}
+
+static void runs_share_a_slow_store(void **state)
+{
+    struct memory *m = *state;
+    struct error err = { 0 };
+    struct limiter *both[] = { limiter_of(m, 4, S), limiter_of(m, 4, S) };
+    int64_t at[60];
+    for (size_t n = 0; n < COUNT(at); n++) {
+        m->lasts_ns = (int64_t)(n % 5) * S / 2;
+        at[n] = one_call(m, both[n * 5 % 3 % 2]);
+        check_i64(n < 4 || at[n] - at[n - 4] >= S, true);
+    }
+    for (size_t i = 0; i < COUNT(both); i++)
+        assert_int_equal(limiter_close(both[i], &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_beside_one_another_share_it, make, destroy),
         cmocka_unit_test_setup_teardown(permits_that_were_not_written_are_nobodys, make, destroy),
         cmocka_unit_test_setup_teardown(calls_that_leave_are_kept_for_others, make, destroy),
+        cmocka_unit_test_setup_teardown(a_slow_store_has_permits, make, destroy),
+        cmocka_unit_test_setup_teardown(what_flies_counts_as_long_as_was_said, make, destroy),
+        cmocka_unit_test_setup_teardown(runs_share_a_slow_store, make, destroy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

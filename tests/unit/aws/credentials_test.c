@@ -72,7 +72,9 @@ static void goes_on_with_the_old_ones(void **state)
                                             { .status = 500 },
                                             { .status = 500 },
                                             { .status = 500 }, /* a renewal, three attempts */
-                                            { .status = 403 }, /* another, half a minute later */
+                                            { .status = 403 }, /* another, a minute later */
+                                            { .kind = ERR_DEADLINE },
+                                            { .kind = ERR_STOPPED },
                                             { .kind = ERR_RETRY },
                                             { .kind = ERR_RETRY },
                                             { .kind = ERR_RETRY },
@@ -91,11 +93,17 @@ static void goes_on_with_the_old_ones(void **state)
     clock.unix_ns += MINUTE;
     check_row("but later");
     check_now(s, NULL, "A", ERR_NONE, 5);
-    clock.unix_ns += 3 * MINUTE;
+    clock.unix_ns += MINUTE;
+    check_row("past a deadline");
+    check_now(s, NULL, "A", ERR_NONE, 6);
+    clock.unix_ns += MINUTE;
+    check_row("on the way out");
+    check_now(s, NULL, "A", ERR_NONE, 7);
+    clock.unix_ns += MINUTE;
     check_row("past the end");
-    check_now(s, NULL, "", ERR_RETRY, 8);
+    check_now(s, NULL, "", ERR_RETRY, 10);
     check_row("and when it gives some");
-    check_now(s, NULL, "B", ERR_NONE, 9);
+    check_now(s, NULL, "B", ERR_NONE, 11);
     credentials_destroy(s);
 }
 
