@@ -12,14 +12,24 @@
 
 #define ROWS_MAX ((size_t)1 << 20)
 
-/* Row ids of different tenants coincide. */
-static int64_t key_of(const struct hoody_entry *e)
+static int64_t tenant_of(const struct hoody_entry *e, uint64_t seed)
 {
-    if (e->id == 0)
-        return (int64_t)(XXH3_64bits(e->text.data, e->text.len) >> 16);
-    uint64_t key = XXH3_64bits(&e->id, sizeof(e->id));
-    key = XXH3_64bits_withSeed(e->project.data, e->project.len, key);
+    uint64_t key = XXH3_64bits_withSeed(e->project.data, e->project.len, seed);
     return (int64_t)(XXH3_64bits_withSeed(e->container.data, e->container.len, key) >> 16);
+}
+
+/* Row ids of different tenants coincide. */
+static struct hoody_row row_of(const struct hoody_entry *e)
+{
+    struct hoody_row row = { .text = e->text, .id = e->id, .unix_ns = e->unix_ns };
+    if (e->id > 0) {
+        row.key = tenant_of(e, XXH3_64bits(&e->id, sizeof(e->id)));
+        row.tenant = tenant_of(e, 0);
+    } else {
+        row.key = (int64_t)(XXH3_64bits(e->text.data, e->text.len) >> 16);
+        row.tenant = row.key;
+    }
+    return row;
 }
 
 /* Note one value as a row, without reading it into a record yet. */
@@ -39,7 +49,7 @@ static int add_row(struct otlp_scan *s, struct hoody_answer *a, struct error *er
         a->rows = xreallocarray(a->rows, a->capacity, sizeof(*a->rows));
     }
     hoody_entry_read(text, &e);
-    a->rows[a->count++] = (struct hoody_row){ text, e.id, e.unix_ns, key_of(&e), false };
+    a->rows[a->count++] = row_of(&e);
     return 0;
 }
 

@@ -8,6 +8,7 @@ struct hoody_row {
     struct otlp_text text;
     int64_t id, unix_ns; /* 0: none */
     int64_t key;         /* tells it from others, in 48 bits: by tenant and id, else by its text */
+    int64_t tenant;      /* whose it is, in 48 bits; of one without an id its key */
     bool known;          /* it was read before */
 };
 

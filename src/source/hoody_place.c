@@ -1,7 +1,8 @@
 /* hoody_place.c -- three ways of going on; which one, the answers decide.
  *
  * Rows without numbers are told apart by their text and time: where such are purged, those of the
- * very last millisecond that was read may come twice. */
+ * very last millisecond that was read may come twice. By cursor, rows behind the last one may come
+ * twice where they are of over 500 tenants and more than a place has keys for. */
 #include "hoody_place.h"
 
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 
 #include "edge.h"
 
-#define KNOWN_LEN 12 /* hex digits of a row's key */
+#define KEY_LEN   12  /* hex digits of a key */
+#define ID_LEN    16  /* and of an id behind it */
+#define BY_TENANT 't' /* begins what is known by tenants */
 #define MOST      (INT64_MAX / 4)
 
 /* A number of at most `most`. */
@@ -27,6 +30,11 @@ static bool take_bool(struct bytes *text, bool *out)
     return true;
 }
 
+static bool is_by_tenant(struct bytes known)
+{
+    return known.len > 0 && known.data[0] == BY_TENANT;
+}
+
 /* The text may come from a state file, and the configuration may have changed since. */
 static bool take_place(struct bytes text, struct hoody_place *p)
 {
@@ -42,10 +50,12 @@ static bool take_place(struct bytes text, struct hoody_place *p)
         !take(&text, MOST, &p->back) || !take(&text, INT64_MAX, &p->last) ||
         !take(&text, CURSOR_MAX, &known_len))
         return false;
-    if (text.len == 0 || text.data[0] != ' ' || known_len % KNOWN_LEN != 0 ||
-        (size_t)known_len >= text.len)
+    if (text.len == 0 || text.data[0] != ' ' || (size_t)known_len >= text.len)
         return false;
     p->known = (struct bytes){ text.data + 1, (size_t)known_len };
+    if (is_by_tenant(p->known) ? (known_len - 1) % (KEY_LEN + ID_LEN) != 0
+                               : known_len % KEY_LEN != 0)
+        return false;
     p->cursor = (struct bytes){ text.data + 1 + known_len, text.len - 1 - (size_t)known_len };
     return true;
 }
@@ -96,6 +106,13 @@ static bool is_full(const struct hoody_answer *a, int64_t asked)
     return a->count > 0 && (int64_t)a->count >= asked;
 }
 
+/* A server that does not say its limit may have one below what was asked for: then only an empty
+ * answer is the end. */
+static bool may_be_more(const struct hoody_answer *a, int64_t asked)
+{
+    return a->limit > 0 ? is_full(a, asked) : a->count > 0;
+}
+
 /* There is nothing more: the next run goes on from here, with whatever comes. */
 static void end_run(struct hoody_place *p)
 {
@@ -137,7 +154,7 @@ static bool go_on_by_row(struct hoody_place *p, struct hoody_answer *a, int64_t 
     }
     note_rows(p, a);
     p->begun = true;
-    return is_full(a, asked);
+    return may_be_more(a, asked);
 }
 
 /* There is nothing behind what was read. The newest row tells whether that is so: with a number
@@ -214,7 +231,7 @@ static bool go_on_by_offset(struct hoody_place *p, struct hoody_answer *a, int64
     p->last = a->count > 0 ? a->rows[a->count - 1].key : p->last;
     bool stuck = p->offset <= before && p->back == 0;
     p->back = 0;
-    if (a->count > 0 && !stuck && (a->limit == 0 || is_full(a, asked)))
+    if (!stuck && may_be_more(a, asked))
         return true;
     if (a->count > 0 && highest_id(a) < id && highest_id(a) > 0)
         *status = 410; /* the store was rebuilt */
@@ -224,54 +241,122 @@ static bool go_on_by_offset(struct hoody_place *p, struct hoody_answer *a, int64
 /* ---- by cursor ---------------------------------------------------------------------------------
  */
 
-struct key {
-    int64_t key;
+/* What the same cursor gave before, so that it is not given again: each row's key, or where these
+ * are too many for a place, each tenant's highest id, as ids ascend; of rows without one the key.
+ */
+struct known {
+    int64_t key; /* a row's or a tenant's */
+    int64_t id;  /* 0: it is one row */
+    int64_t top; /* the highest that came now */
     bool used;
 };
 
 static int by_key(const void *a, const void *b)
 {
-    const struct key *left = a, *right = b;
-    return (left->key > right->key) - (left->key < right->key);
+    const struct known *left = a, *right = b;
+    if (left->key != right->key)
+        return left->key > right->key ? 1 : -1;
+    return (left->id > right->id) - (left->id < right->id);
 }
 
-/* Rows that the same cursor gave before, each as often as it did. */
+static void sort_known(struct known *list, size_t count)
+{
+    if (count > 0)
+        qsort(list, count, sizeof(*list), by_key);
+}
+
+static int64_t hex_at(const char *text, size_t len)
+{
+    char hex[ID_LEN + 1] = "";
+    memcpy(hex, text, len);
+    return (int64_t)strtoull(hex, NULL, 16);
+}
+
+static struct known *known_read(struct bytes text, size_t *count)
+{
+    bool by_tenant = is_by_tenant(text);
+    size_t len = by_tenant ? KEY_LEN + ID_LEN : KEY_LEN;
+    *count = (text.len - (by_tenant ? 1 : 0)) / len;
+    struct known *list = xcalloc(*count, sizeof(*list));
+    for (size_t i = 0; i < *count; i++) {
+        const char *at = text.data + (by_tenant ? 1 : 0) + i * len;
+        list[i].key = hex_at(at, KEY_LEN);
+        list[i].id = by_tenant ? hex_at(at + KEY_LEN, ID_LEN) : 0;
+    }
+    sort_known(list, *count);
+    return list;
+}
+
+/* The first with this key that is left; NULL: none. */
+static struct known *known_find(struct known *list, size_t count, int64_t key)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low < count && list[low].key == key && list[low].used)
+        low++;
+    return low < count && list[low].key == key ? &list[low] : NULL;
+}
+
+/* Rows that the same cursor gave before, each as often as it did. A tenant whose highest id has
+ * dropped numbers anew: all it gives is new. */
 static void mark_known(const struct hoody_place *p, struct hoody_answer *a)
 {
-    size_t count = p->known.len / KNOWN_LEN;
-    struct key *keys = xcalloc(count, sizeof(*keys));
-    for (size_t i = 0; i < count; i++) {
-        char hex[KNOWN_LEN + 1] = "";
-        memcpy(hex, p->known.data + i * KNOWN_LEN, KNOWN_LEN);
-        keys[i].key = (int64_t)strtoull(hex, NULL, 16);
+    size_t count;
+    bool by_tenant = is_by_tenant(p->known);
+    struct known *list = known_read(p->known, &count);
+    for (size_t i = 0; i < a->count && by_tenant; i++) {
+        struct known *tenant = known_find(list, count, a->rows[i].tenant);
+        if (tenant && a->rows[i].id > tenant->top)
+            tenant->top = a->rows[i].id;
     }
-    if (count > 0)
-        qsort(keys, count, sizeof(*keys), by_key);
     for (size_t i = 0; i < a->count; i++) {
-        size_t low = 0, high = count;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (keys[middle].key < a->rows[i].key)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        while (low < count && keys[low].key == a->rows[i].key && keys[low].used)
-            low++;
-        a->rows[i].known = low < count && keys[low].key == a->rows[i].key;
-        if (a->rows[i].known)
-            keys[low].used = true;
+        struct hoody_row *row = &a->rows[i];
+        struct known *found = known_find(list, count, by_tenant ? row->tenant : row->key);
+        row->known = found && row->id <= found->id && found->id <= found->top;
+        if (found && found->id == 0)
+            row->known = found->used = true;
     }
-    free(keys);
+    free(list);
 }
 
-/* The keys of an answer's rows, of very many the last. */
+/* Each tenant's highest id; false: it does not fit. */
+static bool write_tenants(const struct hoody_answer *a, size_t room, struct buf *out)
+{
+    struct known *list = xcalloc(a->count, sizeof(*list));
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++)
+        list[i] = (struct known){ .key = a->rows[i].tenant, .id = a->rows[i].id };
+    sort_known(list, a->count);
+    for (size_t i = 0; i < a->count; i++) {
+        bool last = i + 1 == a->count || list[i].key != list[i + 1].key;
+        if (last || list[i].id == 0)
+            list[count++] = list[i];
+    }
+    bool has_room = 1 + count * (KEY_LEN + ID_LEN) <= room;
+    if (has_room)
+        buf_append_char(out, BY_TENANT);
+    for (size_t i = 0; i < count && has_room; i++)
+        buf_printf(out, "%0*llx%0*llx", KEY_LEN, (unsigned long long)list[i].key, ID_LEN,
+                   (unsigned long long)list[i].id);
+    free(list);
+    return has_room;
+}
+
+/* What an answer gave; where there are too many rows and too many tenants, its last rows. */
 static void write_known(const struct hoody_answer *a, size_t cursor_len, struct buf *out)
 {
     size_t used = cursor_len + 256;
-    size_t room = used < CURSOR_MAX ? (CURSOR_MAX - used) / KNOWN_LEN : 0;
-    for (size_t i = a->count > room ? a->count - room : 0; i < a->count; i++)
-        buf_printf(out, "%0*llx", KNOWN_LEN, (unsigned long long)a->rows[i].key);
+    size_t room = used < CURSOR_MAX ? CURSOR_MAX - used : 0, most = room / KEY_LEN;
+    if (a->count > most && write_tenants(a, room, out))
+        return;
+    for (size_t i = a->count > most ? a->count - most : 0; i < a->count; i++)
+        buf_printf(out, "%0*llx", KEY_LEN, (unsigned long long)a->rows[i].key);
 }
 
 /* The status that a trailer stands for; 0: it is a good one. */

@@ -1,8 +1,9 @@
 /* hoody_place.h -- where a reading of Hoody's proxy logs stands, and where it goes on:
  *
- *  - by row: `afterId`, until fewer come than were asked for. Every row behind it is new, however
- *    old its time. A store that was rebuilt numbers from 1 again and has nothing behind it: so
- *    where nothing came, the newest row is asked for (`last=1`), and tells by its number.
+ *  - by row: `afterId`, until fewer come than were asked for, or nothing where the answer does not
+ *    say its limit. Every row behind it is new, however old its time. A store that was rebuilt
+ *    numbers from 1 again and has nothing behind it: so where nothing came, the newest row is
+ *    asked for (`last=1`), and tells by its number.
  *  - by offset, where afterId does nothing: the rows have no numbers (0: a ring in memory), or the
  *    answer is not what is behind it. Rows lie oldest first, and move up as old ones are purged:
  *    each page therefore begins with the last row of the one before. Where another stands in its
@@ -31,7 +32,7 @@ struct hoody_place {
     int64_t offset;      /* by offset: so many rows were read ... */
     int64_t last;        /* ... the last with this key ... */
     int64_t back;        /* ... and so far behind it, it looks for one of them */
-    struct bytes known;  /* by cursor: keys of the rows that it gave before, */
+    struct bytes known;  /* by cursor: the rows that it gave before, */
     struct bytes cursor; /* the API's own */
 };
 

@@ -80,7 +80,8 @@ static void test_by_row(void **state)
         { "afterId=0&limit=2", OBJECT(E(1, 999, "old") "," E(2, 1003, "d"), 2), "d ", MORE },
         { "afterId=2&limit=2", "[]", "", END_OF_RUN },
         { "afterId=2&limit=2", "[" E(3, 5, "e") "," E(4, 5, "f") "]", "e f ", MORE },
-        { "afterId=4&limit=2", "[" E(5, 5, "g") "]", "g ", END_OF_RUN },
+        { "afterId=4&limit=2", "[" E(5, 5, "g") "]", "g ", MORE }, /* its limit may be 1 */
+        { "afterId=5&limit=2", "[]", "", END_OF_RUN },
         { NULL, NULL, NULL, MORE },
     };
     (void)state;
@@ -94,8 +95,19 @@ static void test_a_server_that_gives_fewer(void **state)
         { "afterId=2&limit=500", OBJECT(E(3, 1000, "c"), 2), "c ", END_OF_RUN },
         { NULL, NULL, NULL, MORE },
     };
+    /* nor does it say so: on until nothing comes */
+    static const struct step silent[] = {
+        { "afterId=0&limit=500", "[" E(1, 1000, "a") "," E(2, 1000, "b") "]", "a b ", MORE },
+        { "afterId=2&limit=500", "[" E(3, 1000, "c") "," E(4, 1000, "d") "]", "c d ", MORE },
+        { "afterId=4&limit=500", "{\"entries\":[" E(5, 1000, "e") "]}", "e ", MORE },
+        { "afterId=5&limit=500", "[]", "", END_OF_RUN },
+        { "afterId=5&limit=500", "[]", "", MORE }, /* idle: two calls */
+        { "last=1", "[" E(5, 1000, "e") "]", "", END_OF_RUN },
+        { NULL, NULL, NULL, MORE },
+    };
     (void)state;
     walk("fewer", false, 500, steps);
+    walk("fewer, silently", false, 500, silent);
 }
 
 static void test_by_offset(void **state)
@@ -162,7 +174,7 @@ static void test_steps_back(void **state)
 static void test_a_ring_that_has_numbers(void **state)
 {
     static const struct step steps[] = {
-        { "afterId=0&limit=2", "[" E(1, 1000, "a") "]", "a ", END_OF_RUN },
+        { "afterId=0&limit=2", "[" E(1, 1000, "a") "]", "a ", MORE },
         /* what lies between may have gone from memory only */
         { "afterId=1&limit=2", "[" E(3, 1002, "c") "]", "", MORE },
         { "limit=2&offset=0", OBJECT(E(1, 1000, "a") "," E(2, 1001, "b"), 2), "b ", MORE },
@@ -262,7 +274,7 @@ static void test_unexpected_shapes(void **state)
         { "afterId=0&limit=2", OF("p", 1, 1000, "a") END("\"x\""), "a ", MORE },
         { "limit=2&cursor=x", END("null"), "", END_OF_RUN },
         { "limit=2&cursor=x", "[" E(1, 1000, "a") "]", "", ANEW },
-        { "afterId=0&limit=2", "[" E(1, 1000, "a") "]", "a ", END_OF_RUN },
+        { "afterId=0&limit=2", "[" E(1, 1000, "a") "]", "a ", MORE },
         { "afterId=1&limit=2", END("null"), "", ANEW },
         { NULL, NULL, NULL, MORE },
     };
@@ -277,7 +289,31 @@ static void test_unexpected_shapes(void **state)
     walk("does not fan out", true, 2, refused);
 }
 
-/* A place has room for the keys of very many rows beside its cursor; the oldest are left out. */
+/* One frame by cursor; gives how many records came. */
+static size_t take_frame(struct fixture *f, const struct buf *frame)
+{
+    check_i64(request(f), 0);
+    check_i64(decode(f, buf_bytes(frame)), 0);
+    buf_reset(&f->at);
+    buf_append_bytes(&f->at, buf_bytes(&f->page.next.text));
+    return f->page.count;
+}
+
+/* Lines of `tenants` tenants, which number each from `from` to `to`, and of rows without a number.
+ */
+static void put_tenants(struct buf *frame, int tenants, int from, int to, int unnumbered)
+{
+    buf_reset(frame);
+    for (int id = from; id <= to; id++) {
+        for (int t = 0; t < tenants; t++)
+            buf_printf(frame, "{\"id\":%d,\"projectId\":\"p%d\",\"containerId\":\"c\"}\n", id, t);
+    }
+    for (int i = 0; i < unnumbered; i++)
+        buf_printf(frame, "{\"id\":0,\"url\":\"/%d\"}\n", i / 2); /* each twice */
+    buf_append_text(frame, "{\"__trailer\":true}");
+}
+
+/* A place has no room for the keys of very many rows beside its cursor, but for their tenants. */
 static void test_many_rows_behind_a_cursor(void **state)
 {
     static const size_t cursors[] = { 1, 4000, CURSOR_MAX - 300 };
@@ -291,21 +327,50 @@ static void test_many_rows_behind_a_cursor(void **state)
         for (size_t k = 0; k < cursors[i]; k++)
             buf_append_char(&cursor, 'c');
         buf_printf(&frame, "{\"__trailer\":true,\"cursor\":\"%s\"}", buf_text(&cursor));
-        check_i64(decode(&f, buf_bytes(&frame)), 0);
-        buf_append_bytes(&f.at, buf_bytes(&f.page.next.text));
-        buf_reset(&frame);
-        for (int k = 1; k < 3000; k++)
-            buf_printf(&frame, "{\"id\":%d}", k);
-        buf_append_text(&frame, "{\"__trailer\":true}");
-        check_i64(decode(&f, buf_bytes(&frame)), 0);
-        check_i64(f.page.count, 2999);
-        buf_reset(&f.at);
-        buf_append_bytes(&f.at, buf_bytes(&f.page.next.text));
-        check_i64(request(&f), 0);
-        check_i64(decode(&f, buf_bytes(&frame)), 0);
-        check_i64(f.page.count < 2999 && f.page.count > 1500, true);
+        check_i64((int64_t)take_frame(&f, &frame), 0);
+        put_tenants(&frame, 1, 1, 2000, 0);
+        check_i64((int64_t)take_frame(&f, &frame), 2000);
+        check_i64((int64_t)take_frame(&f, &frame), 0);
+        put_tenants(&frame, 1, 1, 2100, 0);
+        check_i64((int64_t)take_frame(&f, &frame), 100);
+        put_tenants(&frame, 1, 2000, 2100, 0); /* purged: few enough again for keys */
+        check_i64((int64_t)take_frame(&f, &frame), 0);
+        put_tenants(&frame, 1, 2000, 2101, 0);
+        check_i64((int64_t)take_frame(&f, &frame), 1);
         buf_release(&frame);
         buf_release(&cursor);
+        teardown(&f);
+    }
+}
+
+static void test_many_rows_of_tenants(void **state)
+{
+    static const struct {
+        const char *name;
+        int tenants, to, unnumbered; /* what came first */
+        int then_tenants, then_from, then_to, then_unnumbered;
+        int want;
+    } rows[] = {
+        { "more of each", 3, 1000, 0, 3, 1, 1001, 0, 3 },
+        { "another tenant", 3, 1000, 0, 4, 1, 1000, 0, 1000 },
+        { "as many tenants as fit", 575, 10, 0, 575, 1, 11, 0, 575 },
+        { "without numbers", 3, 1000, 4, 3, 1, 1000, 7, 3 },
+        { "numbered anew", 2, 1000, 0, 2, 1, 900, 0, 1800 },
+        { "of twice as many, all but the last keys", 1200, 10, 0, 1200, 1, 10, 0, 10656 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fixture f;
+        struct buf frame = BUF_INIT(1 << 20);
+        setup(&f);
+        check_row(rows[i].name);
+        f.settings[FANOUT].number = 1;
+        put_tenants(&frame, rows[i].tenants, 1, rows[i].to, rows[i].unnumbered);
+        take_frame(&f, &frame);
+        put_tenants(&frame, rows[i].then_tenants, rows[i].then_from, rows[i].then_to,
+                    rows[i].then_unnumbered);
+        check_i64((int64_t)take_frame(&f, &frame), rows[i].want);
+        buf_release(&frame);
         teardown(&f);
     }
 }
@@ -347,6 +412,8 @@ static void test_bad_places(void **state)
         "o 0 0 0 0 0 9223372036854775806 0 0 0 ",
         "o 0 0 0 0 0 0 9223372036854775806 0 0 ",
         "r 0 0 0 0 0 0 0 0 12 ",
+        "c 0 0 0 0 0 0 0 0 12 t00000000000",
+        "c 0 0 0 0 0 0 0 0 28 t000000000000000000000000000",
         "r 0 0 0 0 0 0 0 0 1 x",
         "r 0 0 0  0 0 0 0 0 0 ",
         "r 0 0 0x1 0 0 0 0 0 0 ",
@@ -380,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_by_cursor),
         cmocka_unit_test(test_unexpected_shapes),
         cmocka_unit_test(test_many_rows_behind_a_cursor),
+        cmocka_unit_test(test_many_rows_of_tenants),
         cmocka_unit_test(test_long_cursor),
         cmocka_unit_test(test_bad_places),
     };
