@@ -182,6 +182,8 @@ check: lint test sanitize ## lint, test, sanitize: what a commit must pass
 interop: all deps-interop ## with real peers: a Collector, S3 servers, Lambda's emulator, the packages (needs Go, root)
 	@BUILD=$(BUILD) ./tests/interop/run.sh
 
+.PHONY: static lambda deb image packages
+static lambda deb image packages: # what machines without a compiler take
 include deploy/packages.mk
 
 # The library as an archive here too: of what a target brings of its own, it takes nothing.

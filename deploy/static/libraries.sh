@@ -50,6 +50,13 @@ step() { # NAME COMMAND...
     printf '  %-5s %s %s, %d s\n' LIB "$arch" "$name" "$(($(date +%s) - began))"
 }
 
+# The mirror of this machine's own packages; nothing where apt has no list of them.
+where_packages_come_from() {
+    # shellcheck disable=SC2016
+    apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v suite="$VERSION_CODENAME" '$2 == suite && $3 == "main" { print $1; exit }'
+}
+
 # By a package list of our own, from the archive that this system's packages come from; not from the
 # security archive, which keeps no source of a version once the next is there.
 fetch() {
@@ -57,9 +64,15 @@ fetch() {
     cd "$sources"
     # shellcheck disable=SC1091
     . /etc/os-release
-    # shellcheck disable=SC2016
-    uri=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
-        awk -v suite="$VERSION_CODENAME" '$2 == suite && $3 == "main" { print $1; exit }')
+    uri=$(where_packages_come_from)
+    if [ -z "$uri" ]; then
+        apt-get -q update
+        uri=$(where_packages_come_from)
+    fi
+    if [ -z "$uri" ]; then
+        echo "libraries: apt knows no place of $VERSION_CODENAME's packages: see /etc/apt/sources.list" >&2
+        exit 1
+    fi
     cat >apt/parts/source.sources <<END
 Types: deb-src
 URIs: $uri

@@ -49,6 +49,7 @@ def mirror():
     """Where this machine's own packages come from."""
     targets = command("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages")
     found = [line.split()[0] for line in targets.splitlines() if line.split()[1:] == [SUITE]]
+    assert found, f"apt has no package list of {SUITE}: run apt-get update"
     return found[0]
 
 
