@@ -52,7 +52,7 @@ def test_a_user(checking, tmp_path):
     assert status(tmp_path, env) == ""
     assert status(tmp_path, {**env, "AWS_SECRET_ACCESS_KEY": "another"}, 77).count("SignatureDoesNotMatch: the secret") == 3
     status(tmp_path, {**env, "AWS_ACCESS_KEY_ID": "AKIANOBODYNOBODYNOBO"}, 77)
-    status(tmp_path, {**env, "AWS_SESSION_TOKEN": "of nobody"}, 77)
+    status(tmp_path, {**env, "AWS_SESSION_TOKEN": "of-nobody"}, 77)
 
 
 def test_permissions(checking, tmp_path):
