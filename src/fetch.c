@@ -307,7 +307,7 @@ static int handle(struct fetch *f, struct attempts *a, int64_t deadline_mono_ns,
         blame(&f->source->stream, true, err);
         break;
     case ANSWER_ABSENT:
-        error_set(err, ERR_CONFIG, "404: no such logs for these credentials");
+        error_set(err, ERR_CONFIG, "404: no such app or environment for these credentials");
         blame(&f->source->stream, false, err);
         break;
     case ANSWER_WRONG:
