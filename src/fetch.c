@@ -442,10 +442,8 @@ static int have_session(struct fetch *f, const struct attempts *a, int64_t deadl
             rc = 0;
         }
     }
-    if (rc) {
-        s->text.full = false;
+    if (rc)
         buf_reset(&s->text);
-    }
     return rc;
 }
 
